@@ -1,0 +1,1 @@
+//! Turns a validated configuration into running pipelines.

@@ -1,0 +1,6 @@
+//! Extensions: services beside the pipelines.
+
+use component::ExtensionFactory;
+
+/// Every extension of this build, by type name. Adding one here is all the registration there is.
+pub const FACTORIES: &[ExtensionFactory] = &[];

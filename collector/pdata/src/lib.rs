@@ -1,0 +1,30 @@
+//! Telemetry data: one model, OTLP.
+//!
+//! A [`Batch`] carries traces, metrics or logs as encoded OTLP bytes and decodes only when someone asks for
+//! structs; readers walk the borrowed views of [`view`], writers take owned structs with
+//! [`Otlp::make_mut`] (copy on write). The fourth signal, [`event`]s, is what Watchfire itself finds out; it has a
+//! lossless OTLP form as log records.
+//!
+//! This crate knows no component, no configuration and no runtime.
+
+mod batch;
+pub mod event;
+mod otlp;
+mod scan;
+mod signal;
+mod time;
+
+pub use batch::Batch;
+pub use event::Event;
+pub use otlp::{DecodeError, Logs, Metrics, Otlp, Payload, Traces};
+pub use signal::{Signal, SignalSet};
+pub use time::Timestamp;
+
+/// The generated OTLP messages, under short names.
+pub mod proto {
+    pub use opentelemetry_proto::tonic::common::v1 as common;
+    pub use opentelemetry_proto::tonic::logs::v1 as logs;
+    pub use opentelemetry_proto::tonic::metrics::v1 as metrics;
+    pub use opentelemetry_proto::tonic::resource::v1 as resource;
+    pub use opentelemetry_proto::tonic::trace::v1 as trace;
+}

@@ -1,0 +1,153 @@
+//! A signal's data as encoded bytes, decoded structs, or both.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use prost::Message;
+
+use crate::Signal;
+use crate::proto::{logs::LogsData, metrics::MetricsData, trace::TracesData};
+
+/// Spans.
+pub type Traces = Otlp<TracesData>;
+/// Metric data points.
+pub type Metrics = Otlp<MetricsData>;
+/// Log records.
+pub type Logs = Otlp<LogsData>;
+
+/// Why bytes were refused as OTLP.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The bytes are not the protobuf message they claim to be.
+    #[error("malformed {signal}: {reason} at byte {offset}")]
+    Malformed {
+        /// What the bytes claim to be.
+        signal: Signal,
+        /// What is wrong, in words.
+        reason: &'static str,
+        /// Where, counted from the start of the message.
+        offset: usize,
+    },
+}
+
+/// An OTLP message that can stand for a signal's data.
+pub trait Payload: Message + Default + Clone + PartialEq + Send + Sync + 'static {
+    /// Which signal it carries.
+    const SIGNAL: Signal;
+
+    /// Checks that `bytes` decode as this message, and counts spans, data points or log records, without building
+    /// structs.
+    ///
+    /// # Errors
+    /// Exactly when prost would refuse the bytes too, or when values nest too deeply.
+    fn scan(bytes: &[u8]) -> Result<usize, DecodeError>;
+
+    /// Spans, data points or log records in the decoded message.
+    fn count(&self) -> usize;
+}
+
+/// One signal's data. Cheap to clone: bytes and structs are shared.
+///
+/// Holds at least one of the two forms. Bytes that come from outside are scanned once, in
+/// [`Otlp::from_bytes`]; from then on both forms are known to be good.
+#[derive(Clone)]
+pub struct Otlp<T> {
+    bytes: OnceLock<Bytes>,
+    message: OnceLock<Arc<T>>,
+    items: usize,
+}
+
+impl<T: Payload> Otlp<T> {
+    /// Takes encoded data, undecoded. The bytes may be an `Export*ServiceRequest` or a `*Data` message: they are the
+    /// same on the wire.
+    ///
+    /// # Errors
+    /// If the bytes are not a valid message.
+    pub fn from_bytes(bytes: Bytes) -> Result<Self, DecodeError> {
+        let items = T::scan(&bytes)?;
+        Ok(Self::from_scanned(bytes, items))
+    }
+
+    /// Takes bytes that this crate made itself from bytes that were scanned.
+    pub(crate) fn from_scanned(bytes: Bytes, items: usize) -> Self {
+        Self { bytes: OnceLock::from(bytes), message: OnceLock::new(), items }
+    }
+
+    /// Takes decoded data.
+    pub fn from_message(message: T) -> Self {
+        let items = message.count();
+        Self { bytes: OnceLock::new(), message: OnceLock::from(Arc::new(message)), items }
+    }
+
+    /// Which signal this is.
+    pub const fn signal(&self) -> Signal {
+        T::SIGNAL
+    }
+
+    /// The encoded form; encodes at most once.
+    pub fn bytes(&self) -> &Bytes {
+        self.bytes.get_or_init(|| self.message.get().map_or_else(Bytes::new, |m| m.encode_to_vec().into()))
+    }
+
+    /// The decoded form; decodes at most once. Readers on the hot path use [`crate::view`] instead.
+    pub fn message(&self) -> &Arc<T> {
+        self.message.get_or_init(|| {
+            let bytes = self.bytes.get().cloned().unwrap_or_default();
+            // `scan` accepted the bytes, and it accepts only what prost accepts (a property test holds it to that).
+            Arc::new(T::decode(bytes).expect("scanned OTLP decodes"))
+        })
+    }
+
+    /// The decoded form, owned by the caller.
+    pub fn into_message(self) -> T {
+        self.message();
+        let message = self.message.into_inner().unwrap_or_default();
+        Arc::try_unwrap(message).unwrap_or_else(|shared| (*shared).clone())
+    }
+
+    /// Changes the data: copies it first if it is shared, and forgets the encoded form.
+    pub fn modify<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
+        let mut message = std::mem::replace(self, Self::empty()).into_message();
+        let result = change(&mut message);
+        *self = Self::from_message(message);
+        result
+    }
+
+    /// Data with nothing in it.
+    pub fn empty() -> Self {
+        Self::from_scanned(Bytes::new(), 0)
+    }
+
+    /// Spans, data points or log records.
+    pub const fn items(&self) -> usize {
+        self.items
+    }
+
+    /// Size in bytes when encoded; does not encode.
+    pub fn encoded_len(&self) -> usize {
+        match (self.bytes.get(), self.message.get()) {
+            (Some(bytes), _) => bytes.len(),
+            (None, Some(message)) => message.encoded_len(),
+            (None, None) => 0,
+        }
+    }
+
+    /// Whether structs exist already, so that taking them costs nothing.
+    pub fn is_decoded(&self) -> bool {
+        self.message.get().is_some()
+    }
+}
+
+impl<T: Payload> fmt::Debug for Otlp<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({} items, {} bytes)", T::SIGNAL, self.items(), self.encoded_len())
+    }
+}
+
+/// Equality of content, not of form.
+impl<T: Payload> PartialEq for Otlp<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.message() == other.message()
+    }
+}

@@ -1,0 +1,1 @@
+//! Test support: telemetry generators and a component harness.

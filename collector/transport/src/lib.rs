@@ -1,0 +1,1 @@
+//! Servers and clients from settings: TLS, gRPC, HTTP, compression with caps.

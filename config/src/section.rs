@@ -1,0 +1,96 @@
+//! One component's part of the configuration.
+
+use serde::de::DeserializeOwned;
+
+use crate::{ComponentId, ConfigError, Errors, Invalid, Location, Node, Validate, Value};
+
+/// One component's part of the configuration, not yet parsed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Section {
+    /// The component's id.
+    pub id: ComponentId,
+    /// The key path: `receivers.otlp`.
+    pub path: String,
+    /// The tree below it. `Null` for a component that is only named.
+    pub node: Node,
+}
+
+impl Section {
+    /// A section without a file, for tests and built-in configurations.
+    ///
+    /// # Panics
+    /// If `json` is not an object or null, or `id` is not a component id: it is meant for literals.
+    pub fn from_json(id: &str, json: &serde_json::Value) -> Self {
+        let node = Node::from_json(json, &Location::nowhere("inline"));
+        Self { id: id.parse().expect("a component id"), path: id.to_owned(), node }
+    }
+
+    /// Parses and validates the section.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its place.
+    pub fn parse<C: DeserializeOwned + Validate>(&self) -> Result<C, Errors> {
+        let mut json = self.node.to_json();
+        if json.is_null() {
+            json = serde_json::json!({});
+        }
+        let config: C = serde_json::from_value(json).map_err(|error| self.error("", error.to_string()))?;
+        config.validate().map_err(|invalid| self.invalid(&invalid))?;
+        Ok(config)
+    }
+
+    /// Takes `keys` out into a section of their own: what the engine handles for every component.
+    #[must_use]
+    pub fn split_off(&mut self, keys: &[&str]) -> Self {
+        let mut taken = indexmap::IndexMap::new();
+        if let Value::Map(map) = &mut self.node.value {
+            for key in keys {
+                if let Some((key, entry)) = map.shift_remove_entry(*key) {
+                    taken.insert(key, entry);
+                }
+            }
+        }
+        let node = Node::new(Value::Map(taken), self.node.location.clone());
+        Self { id: self.id.clone(), path: self.path.clone(), node }
+    }
+
+    /// An error at `path` below this section; at the section itself if there is no such key.
+    pub fn error(&self, path: &str, message: impl Into<String>) -> Errors {
+        let mut node = &self.node;
+        let mut full = self.path.clone();
+        for key in path.split('.').filter(|key| !key.is_empty()) {
+            full.push('.');
+            full.push_str(key);
+            node = node.get(key).unwrap_or(node);
+        }
+        ConfigError { location: node.location.clone(), path: full, message: message.into(), hint: None }
+            .into()
+    }
+
+    fn invalid(&self, invalid: &Invalid) -> Errors {
+        self.error(&invalid.field, invalid.message.clone())
+    }
+}
+
+impl Node {
+    /// A tree from JSON, every node at the same place.
+    pub fn from_json(json: &serde_json::Value, location: &Location) -> Self {
+        let value = match json {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(value) => Value::Bool(*value),
+            serde_json::Value::Number(number) => {
+                number.as_i64().map_or_else(|| Value::Float(number.as_f64().unwrap_or(f64::NAN)), Value::Int)
+            }
+            serde_json::Value::String(text) => Value::String(text.clone()),
+            serde_json::Value::Array(values) => {
+                Value::List(values.iter().map(|value| Self::from_json(value, location)).collect())
+            }
+            serde_json::Value::Object(map) => Value::Map(
+                map.iter()
+                    .map(|(key, value)| (key.clone(), (location.clone(), Self::from_json(value, location))))
+                    .collect(),
+            ),
+        };
+        Self::new(value, location.clone())
+    }
+}

@@ -1,0 +1,1 @@
+//! Detection, correlation and root cause: pure algorithms without I/O, clock or runtime.

@@ -1,0 +1,6 @@
+//! Receivers: components that bring telemetry into a pipeline.
+
+use component::ReceiverFactory;
+
+/// Every receiver of this build, by type name. Adding one here is all the registration there is.
+pub const FACTORIES: &[ReceiverFactory] = &[];
