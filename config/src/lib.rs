@@ -3,16 +3,34 @@
 //! The collector's YAML in, a [`Config`] out. A component's own section stays a [`Section`] (an id and a tree whose
 //! nodes know their place in the file) until its factory parses it: this crate knows no component.
 
+mod build;
 mod error;
 mod id;
+mod load;
+mod merge;
+mod model;
+mod read;
 mod section;
+mod source;
+mod substitute;
+#[cfg(test)]
+mod tests;
+mod toml;
 mod tree;
 mod units;
 mod validate;
+mod yaml;
 
 pub use error::{ConfigError, Errors};
 pub use id::ComponentId;
+pub use load::load;
+pub use model::{
+    Config, InvalidPipelineId, LogEncoding, LogLevel, LogSettings, MetricLevel, MetricSettings, Pipeline,
+    PipelineId, PipelineSignal, Service, StateSettings, Telemetry,
+};
+pub use read::nearest;
 pub use section::Section;
+pub use source::{InvalidSource, Source};
 pub use tree::{Location, Node, Value};
 pub use units::{ByteSize, Duration, Opaque};
 pub use validate::{Endpoint, Invalid, Validate};

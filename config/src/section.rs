@@ -11,6 +11,8 @@ pub struct Section {
     pub id: ComponentId,
     /// The key path: `receivers.otlp`.
     pub path: String,
+    /// Where its key is written.
+    pub location: Location,
     /// The tree below it. `Null` for a component that is only named.
     pub node: Node,
 }
@@ -21,8 +23,14 @@ impl Section {
     /// # Panics
     /// If `json` is not an object or null, or `id` is not a component id: it is meant for literals.
     pub fn from_json(id: &str, json: &serde_json::Value) -> Self {
-        let node = Node::from_json(json, &Location::nowhere("inline"));
-        Self { id: id.parse().expect("a component id"), path: id.to_owned(), node }
+        let location = Location::nowhere("inline");
+        let node = Node::from_json(json, &location);
+        Self { id: id.parse().expect("a component id"), path: id.to_owned(), location, node }
+    }
+
+    /// Whether both say the same, wherever they were written: then the component need not be restarted.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.id == other.id && self.node.is_same_as(&other.node)
     }
 
     /// Parses and validates the section.
@@ -51,7 +59,7 @@ impl Section {
             }
         }
         let node = Node::new(Value::Map(taken), self.node.location.clone());
-        Self { id: self.id.clone(), path: self.path.clone(), node }
+        Self { id: self.id.clone(), path: self.path.clone(), location: self.location.clone(), node }
     }
 
     /// An error at `path` below this section; at the section itself if there is no such key.

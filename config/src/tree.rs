@@ -46,6 +46,9 @@ pub struct Node {
     pub value: Value,
     /// Where it starts.
     pub location: Location,
+    /// The text of the substitution that this number, boolean or nothing came from: what a field that wants text gets,
+    /// so that `${env:PASSWORD}` is text even if it looks like a number.
+    pub written: Option<Arc<str>>,
 }
 
 /// A value of the configuration.
@@ -70,7 +73,7 @@ pub enum Value {
 impl Node {
     /// A value without a place.
     pub fn new(value: Value, location: Location) -> Self {
-        Self { value, location }
+        Self { value, location, written: None }
     }
 
     /// The value under `key`, if this is a map that has it.
@@ -83,6 +86,50 @@ impl Node {
             | Value::Float(_)
             | Value::String(_)
             | Value::List(_) => None,
+        }
+    }
+
+    /// The same tree, all of it at one place.
+    #[must_use]
+    pub fn at(self, location: &Location) -> Self {
+        let value = match self.value {
+            Value::List(nodes) => Value::List(nodes.into_iter().map(|node| node.at(location)).collect()),
+            Value::Map(map) => Value::Map(
+                map.into_iter()
+                    .map(|(key, (_, node))| (key, (location.clone(), node.at(location))))
+                    .collect(),
+            ),
+            value => value,
+        };
+        Self { value, location: location.clone(), written: self.written }
+    }
+
+    /// Whether both hold the same values, wherever these were written.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        match (&self.value, &other.value) {
+            (Value::List(mine), Value::List(theirs)) => {
+                mine.len() == theirs.len()
+                    && mine.iter().zip(theirs).all(|(mine, theirs)| mine.is_same_as(theirs))
+            }
+            (Value::Map(mine), Value::Map(theirs)) => {
+                mine.len() == theirs.len()
+                    && mine.iter().all(|(key, (_, node))| {
+                        theirs.get(key).is_some_and(|(_, other)| node.is_same_as(other))
+                    })
+            }
+            (mine, theirs) => mine == theirs && self.written == other.written,
+        }
+    }
+
+    /// What kind of value it is, for messages: `a number`, `a map`.
+    pub const fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Null => "nothing",
+            Value::Bool(_) => "a boolean",
+            Value::Int(_) | Value::Float(_) => "a number",
+            Value::String(_) => "text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
         }
     }
 
