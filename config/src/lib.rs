@@ -4,11 +4,15 @@
 //! nodes know their place in the file) until its factory parses it: this crate knows no component.
 
 mod build;
+mod check;
+mod de;
 mod error;
 mod id;
 mod load;
 mod merge;
 mod model;
+#[cfg(test)]
+mod parse_tests;
 mod read;
 mod section;
 mod source;
@@ -21,6 +25,7 @@ mod units;
 mod validate;
 mod yaml;
 
+pub use de::DeError;
 pub use error::{ConfigError, Errors};
 pub use id::ComponentId;
 pub use load::load;

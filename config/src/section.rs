@@ -1,7 +1,9 @@
 //! One component's part of the configuration.
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use crate::de::{DeError, Entries};
 use crate::{ComponentId, ConfigError, Errors, Invalid, Location, Node, Validate, Value};
 
 /// One component's part of the configuration, not yet parsed.
@@ -38,11 +40,7 @@ impl Section {
     /// # Errors
     /// Everything that is wrong with it, each with its place.
     pub fn parse<C: DeserializeOwned + Validate>(&self) -> Result<C, Errors> {
-        let mut json = self.node.to_json();
-        if json.is_null() {
-            json = serde_json::json!({});
-        }
-        let config: C = serde_json::from_value(json).map_err(|error| self.error("", error.to_string()))?;
+        let config = C::deserialize(Entries(&self.node)).map_err(|error| self.unfit(&error))?;
         config.validate().map_err(|invalid| self.invalid(&invalid))?;
         Ok(config)
     }
@@ -73,6 +71,32 @@ impl Section {
         }
         ConfigError { location: node.location.clone(), path: full, message: message.into(), hint: None }
             .into()
+    }
+
+    fn unfit(&self, error: &DeError) -> Errors {
+        let below = error.path();
+        let path = if below.is_empty() { self.path.clone() } else { format!("{}.{below}", self.path) };
+        let location = error.location.clone().unwrap_or_else(|| self.node.location.clone());
+        ConfigError { location, path, message: error.message.clone(), hint: None }.into()
+    }
+
+    /// Parses and validates the section; what does not fit is reported all at once, by the type's schema.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its place, what was expected, and the nearest valid name.
+    pub fn check<C: DeserializeOwned + Validate + JsonSchema>(&self) -> Result<C, Errors> {
+        self.parse().map_err(|parse: Errors| {
+            let schema = schemars::SchemaGenerator::default().into_root_schema_for::<C>();
+            let mut errors = crate::check::check(schema.as_value(), &self.node, &self.path);
+            // The schema does not know everything that the type does.
+            for error in parse.0 {
+                if errors.0.iter().all(|known| known.path != error.path) {
+                    errors.0.push(error);
+                }
+            }
+            errors.0.sort_by(|a, b| a.location.cmp(&b.location));
+            errors
+        })
     }
 
     fn invalid(&self, invalid: &Invalid) -> Errors {

@@ -73,7 +73,7 @@ impl ConfigSpec {
     /// The specification of configuration `C`.
     pub const fn of<C: DeserializeOwned + Serialize + JsonSchema + Validate + Default>() -> Self {
         Self {
-            check: |section| section.parse::<C>().map(drop),
+            check: |section| section.check::<C>().map(drop),
             endpoints: |section| {
                 section.parse::<C>().map_or_else(|_| Vec::new(), |config| config.endpoints())
             },

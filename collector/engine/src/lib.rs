@@ -1,1 +1,5 @@
 //! Turns a validated configuration into running pipelines.
+
+mod validate;
+
+pub use validate::{signals, validate};
