@@ -1,3 +1,21 @@
-//! The `watchfire` binary.
+//! The `watchfire` binary: reads the command line and hands it to the command.
+//!
+//! Exit codes: 0 when all is well, 2 when the configuration or the command line is wrong, 1 for everything else.
 
-fn main() {}
+mod cli;
+mod components;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match cli::execute(&cli, &components::REGISTRY) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

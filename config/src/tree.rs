@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use serde::{Serialize, Serializer};
 
 /// A place in a source of configuration.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,6 +69,21 @@ pub enum Value {
     List(Vec<Node>),
     /// Keys, each with its own place, in the order in which they were written.
     Map(IndexMap<String, (Location, Node)>),
+}
+
+impl Serialize for Node {
+    /// The values without their places, in the order in which they were written.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.value {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(value) => serializer.serialize_bool(*value),
+            Value::Int(value) => serializer.serialize_i64(*value),
+            Value::Float(value) => serializer.serialize_f64(*value),
+            Value::String(text) => serializer.serialize_str(text),
+            Value::List(nodes) => serializer.collect_seq(nodes),
+            Value::Map(map) => serializer.collect_map(map.iter().map(|(key, (_, node))| (key, node))),
+        }
+    }
 }
 
 impl Node {

@@ -1,1 +1,7 @@
 //! End-to-end tests: the real binary and real peers.
+
+mod architecture;
+mod every_component;
+mod examples;
+mod generated;
+mod workspace;
