@@ -34,7 +34,7 @@ pub use model::{
     PipelineId, PipelineSignal, Service, StateSettings, Telemetry,
 };
 pub use read::nearest;
-pub use section::Section;
+pub use section::{Section, present};
 pub use source::{InvalidSource, Source};
 pub use tree::{Location, Node, Value};
 pub use units::{ByteSize, Duration, Opaque};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,9 @@ struct Settings {
     parts: Vec<Part>,
     /// Perhaps a part.
     part: Option<Part>,
+    /// On if the key is there.
+    #[serde(deserialize_with = "crate::present")]
+    server: Option<Server>,
     /// A share.
     share: f64,
     /// A count.
@@ -40,6 +44,14 @@ enum Mode {
     Fast,
     /// The other.
     Slow,
+}
+
+/// A server.
+#[derive(Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Server {
+    /// Its port.
+    port: u16,
 }
 
 /// A part.
@@ -120,4 +132,30 @@ fn what_only_the_type_knows_has_its_place_too() {
     insta::assert_snapshot!(check("interval: 5\nshare: 0.5").unwrap_err(), @"yaml::3:15: receivers.a.interval: expected a duration with a unit, such as `30s` or `1m30s`, found `5`");
     insta::assert_snapshot!(check("share: 2").unwrap_err(), @"yaml::3:12: receivers.a.share: must be at most 1");
     insta::assert_snapshot!(check("count: 70000").unwrap_err(), @"yaml::3:12: receivers.a.count: expected a whole number from 0 to 65535, found integer `70000`");
+}
+
+#[test]
+fn a_key_without_value_turns_on_what_presence_turns_on() {
+    assert_eq!(check("server:").unwrap().server, Some(Server::default()));
+    assert_eq!(check("server: {port: 1}").unwrap().server, Some(Server { port: 1 }));
+    assert_eq!(check("count: 1").unwrap().server, None);
+    insta::assert_snapshot!(check("server: {prt: 1}").unwrap_err(), @"yaml::3:14: receivers.a.server.prt: unknown key (did you mean `port`?)");
+}
+
+#[test]
+fn print_keeps_the_text_of_a_number_that_would_read_differently() {
+    let node = section("token: ${env:PASSWORD}").node;
+    assert_eq!(serde_json::to_string(&node).unwrap(), r#"{"token":"0123"}"#);
+}
+
+proptest! {
+    #[test]
+    fn checking_a_section_never_panics_and_agrees_with_parsing(
+        key in "(interval|size|token|headers|mode|parts|part|server|share|count)",
+        value in "[a-z0-9.:{}\\[\\], '-]{0,20}",
+    ) {
+        let Ok(node) = crate::yaml::parse(&"a".into(), &format!("{key}: {value}")) else { return Ok(()) };
+        let section = Section { node, ..Section::from_json("a", &serde_json::Value::Null) };
+        prop_assert_eq!(section.check::<Settings>().is_ok(), section.parse::<Settings>().is_ok());
+    }
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use crate::de::{DeError, Entries};
 use crate::{ComponentId, ConfigError, Errors, Invalid, Location, Node, Validate, Value};
@@ -102,6 +103,19 @@ impl Section {
     fn invalid(&self, invalid: &Invalid) -> Errors {
         self.error(&invalid.field, invalid.message.clone())
     }
+}
+
+/// For `#[serde(deserialize_with = "config::present")]` on an `Option` that the mere key turns on, as in the collector's
+/// `protocols: {grpc: , http: }`: a key without value is the default, only an absent key (with `#[serde(default)]`) is `None`.
+///
+/// # Errors
+/// If the value does not fit.
+pub fn present<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de> + Default,
+    D: Deserializer<'de>,
+{
+    Ok(Some(Option::<T>::deserialize(deserializer)?.unwrap_or_default()))
 }
 
 impl Node {

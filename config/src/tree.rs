@@ -72,11 +72,15 @@ pub enum Value {
 }
 
 impl Serialize for Node {
-    /// The values without their places, in the order in which they were written.
+    /// For people: the values without their places, in the order in which they were written.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.value {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(value) => serializer.serialize_bool(*value),
+            // A field that wants text gets `0123`, not 83.
+            Value::Int(value) if self.written.as_ref().is_some_and(|text| **text != *value.to_string()) => {
+                serializer.collect_str(self.written.as_deref().unwrap_or_default())
+            }
             Value::Int(value) => serializer.serialize_i64(*value),
             Value::Float(value) => serializer.serialize_f64(*value),
             Value::String(text) => serializer.serialize_str(text),

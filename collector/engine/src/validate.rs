@@ -103,10 +103,15 @@ impl<'a> Check<'a> {
         let names =
             specs.iter().flat_map(|(name, aliases, _)| std::iter::once(*name).chain(aliases.iter().copied()));
         let near = nearest(id.type_name(), names).map(|name| format!("did you mean `{name}`?"));
-        let hint = near.or_else(|| {
+        let elsewhere = || {
             let other = KINDS.into_iter().find(|other| self.spec(*other, id.type_name()).is_some())?;
-            Some(format!("there is a {} of this name", other.name()))
-        });
+            Some(format!("that is the name of one of the {}", other.section()))
+        };
+        let all = || {
+            let names: Vec<_> = specs.iter().map(|(name, _, _)| *name).collect();
+            (!names.is_empty()).then(|| format!("this build has {}", names.join(", ")))
+        };
+        let hint = near.or_else(elsewhere).or_else(all);
         let message = format!("unknown {} type `{}`", kind.name(), id.type_name());
         self.wrong(&section.location, &section.path, message, hint);
     }

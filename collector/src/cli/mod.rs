@@ -15,7 +15,7 @@ use config::{Config, Errors, Source};
 
 /// An OpenTelemetry Collector that understands what it carries.
 #[derive(Debug, Parser)]
-#[command(name = "watchfire", version, about, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "watchfire", version, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,

@@ -19,7 +19,7 @@ pub(crate) struct PrintConfigArgs {
     #[arg(long, value_enum, default_value_t = Format::Yaml)]
     format: Format,
     /// Checks the configuration first.
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
     validate: bool,
 }
 

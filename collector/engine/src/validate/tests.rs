@@ -199,3 +199,24 @@ service: {pipelines: {logs: {receivers: [otlp], exporters: [debug]}}}
         ["yaml::2:21: receivers.otlp/idle: the receiver is defined but not used"]
     );
 }
+
+#[test]
+fn an_unknown_type_says_what_there_is() {
+    let yaml = |name: &str| {
+        format!(
+            "
+receivers: {{{name}: }}
+exporters: {{debug: }}
+service: {{pipelines: {{logs: {{receivers: [{name}], exporters: [debug]}}}}}}
+"
+        )
+    };
+    assert!(
+        wrong(&yaml("kubernetes"))
+            .contains("unknown receiver type `kubernetes` (this build has otlp, filelog)")
+    );
+    assert!(
+        wrong(&yaml("debug"))
+            .contains("unknown receiver type `debug` (that is the name of one of the exporters)")
+    );
+}
