@@ -70,7 +70,7 @@ impl From<time::Duration> for Duration {
 
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
+        if self.is_zero() { f.write_str("0s") } else { write!(f, "{:?}", self.0) }
     }
 }
 

@@ -4,6 +4,8 @@ mod components;
 mod graph;
 mod print_config;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 use std::io::Write;
