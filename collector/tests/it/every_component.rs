@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use component::{ConfigSpec, Kind};
+use component::{Ack, BuildError, ConfigSpec, Context, Create, Kind, Output};
 use config::Section;
+use pdata::Timestamp;
 use schemars::SchemaGenerator;
 use serde_json::{Value as Json, json};
 
@@ -115,5 +116,49 @@ fn every_component_is_in_an_example() {
         let found =
             std::iter::once(&name).chain(aliases).any(|name| used.contains(&(kind, (*name).to_owned())));
         assert!(found, "no file in config/examples uses the {} `{name}`", kind.name());
+    }
+}
+
+/// Building from an empty section that passed its check may fail to start here, but not because of the section.
+fn builds<T: ?Sized>(kind: Kind, name: &str, spec: ConfigSpec, create: Create<T>) -> Option<Box<T>> {
+    let section = Section::from_json(name, &json!({}));
+    (spec.check)(&section).ok()?;
+    match create(&section, &Context::detached(kind, name)) {
+        Ok(component) => Some(component),
+        Err(BuildError::Start(_)) => None,
+        Err(BuildError::Config(errors)) => panic!("{} {name} passed its check: {errors}", kind.name()),
+    }
+}
+
+#[tokio::test]
+async fn whatever_passes_its_check_can_be_built_dropped_and_built_again() {
+    for _ in 0..2 {
+        for f in receivers::FACTORIES {
+            drop(builds(Kind::Receiver, f.type_name, f.config, f.create));
+        }
+        for f in exporters::FACTORIES {
+            drop(builds(Kind::Exporter, f.type_name, f.config, f.create));
+        }
+        for f in extensions::FACTORIES {
+            drop(builds(Kind::Extension, f.type_name, f.config, f.create));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_processor_that_saw_nothing_ticks_and_flushes_and_restores_its_own_snapshot() {
+    for f in processors::FACTORIES {
+        let Some(mut processor) = builds(Kind::Processor, f.type_name, f.config, f.create) else { continue };
+        let mut output = Output::for_batch(Ack::none());
+        processor.tick(Timestamp::from_nanos(1), &mut output);
+        processor.idle(&mut output);
+        let snapshot = processor.snapshot();
+        processor.flush(Timestamp::from_nanos(2), &mut output);
+        let mut again =
+            builds(Kind::Processor, f.type_name, f.config, f.create).expect("it was built before");
+        if let Some(snapshot) = snapshot {
+            again.restore(&snapshot).unwrap_or_else(|error| panic!("{}: {error}", f.type_name));
+            assert_eq!(again.snapshot().as_ref(), Some(&snapshot), "{}", f.type_name);
+        }
     }
 }
