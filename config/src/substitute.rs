@@ -86,7 +86,8 @@ impl<'a> Substitution<'a> {
     }
 
     fn expand(&mut self, text: &str, site: Site<'_>) -> Result<Node, String> {
-        let alone = text.strip_prefix("${").filter(|rest| closing(rest) == Some(rest.len() - 1));
+        let alone =
+            text.strip_prefix("${").filter(|rest| closing(rest).is_some_and(|end| end + 1 == rest.len()));
         if let Some(rest) = alone {
             let resolved = self.resolve(&rest[..rest.len() - 1], site)?;
             let location = site.location.clone();

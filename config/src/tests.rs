@@ -97,6 +97,7 @@ fn a_lone_substitution_takes_the_type_of_its_value_and_keeps_its_text() {
 fn a_substitution_within_text_is_text_and_values_are_not_expanded_again() {
     assert_eq!(endpoint("'0.0.0.0:${env:PORT}'").0, text("0.0.0.0:4317"));
     assert_eq!(endpoint("'$$${env:PORT} $$ $1 ${'").0, text("$4317 $ $1 ${"));
+    assert_eq!(endpoint("'${'").0, text("${"));
     assert_eq!(endpoint("'${env:SECRET}'").0, text("a$$b${c}"));
     assert_eq!(endpoint("'x${env:MISSING:-${env:PORT}}'").0, text("x4317"));
     assert_eq!(endpoint("'${env:${env:NAME}}'").0, Value::Int(4317));
@@ -213,6 +214,11 @@ proptest! {
         let _ = load(&[Source::Yaml(text.clone())], &[], &environment);
         let _ = load(&[Source::Yaml(PIPELINE.to_owned())], &[format!("receivers.otlp={text}")], &environment);
         let _ = crate::toml::parse(&"a.toml".into(), &text);
+    }
+
+    #[test]
+    fn substituting_never_panics(text in "(\\$\\{|\\}|\\$|env:|file:|yaml:|:-|PORT|LIST|[ax/.]){0,9}") {
+        let _ = loaded(&[&format!("receivers: {{otlp: {{a: '{text}'}}}}")], &[]);
     }
 
     #[test]
