@@ -1,6 +1,16 @@
 //! Processors: components that compute.
 
-use component::ProcessorFactory;
+mod actions;
+pub mod attributes;
+pub mod forward;
+mod matching;
+pub mod resource;
+mod values;
+
+use component::{ConnectorFactory, ProcessorFactory};
 
 /// Every processor of this build, by type name. Adding one here is all the registration there is.
-pub const FACTORIES: &[ProcessorFactory] = &[];
+pub const FACTORIES: &[ProcessorFactory] = &[attributes::FACTORY, resource::FACTORY];
+
+/// Every connector of this build, by type name. Adding one here is all the registration there is.
+pub const CONNECTORS: &[ConnectorFactory] = &[forward::FACTORY];
