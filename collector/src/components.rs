@@ -7,7 +7,7 @@ pub(crate) const REGISTRY: Registry = Registry {
     receivers: receivers::FACTORIES,
     processors: processors::FACTORIES,
     exporters: exporters::FACTORIES,
-    connectors: &[],
+    connectors: processors::CONNECTORS,
     extensions: extensions::FACTORIES,
 };
 

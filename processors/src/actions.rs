@@ -118,11 +118,10 @@ impl Actions {
 
 impl Action {
     fn new(config: &ActionConfig) -> Result<Self, String> {
-        let pattern = |pattern: &String| {
-            matching::regex(pattern, "pattern").map_err(|invalid| invalid.message)
-        };
-        let key_needed = config.pattern.is_none()
-            || !matches!(config.action, ActionKind::Delete | ActionKind::Hash);
+        let pattern =
+            |pattern: &String| matching::regex(pattern, "pattern").map_err(|invalid| invalid.message);
+        let key_needed =
+            config.pattern.is_none() || !matches!(config.action, ActionKind::Delete | ActionKind::Hash);
         if key_needed && config.key.is_empty() {
             return Err("`key` is missing".to_owned());
         }
@@ -142,7 +141,8 @@ impl Action {
                 What::Extract(named_groups(pattern(text)?)?)
             }
             ActionKind::Convert => {
-                let to = config.converted_type.ok_or("`convert` needs `converted_type`: int, double or string")?;
+                let to =
+                    config.converted_type.ok_or("`convert` needs `converted_type`: int, double or string")?;
                 What::Convert(to)
             }
         };
@@ -167,7 +167,9 @@ impl Action {
                     values::set(attributes, &self.key, value);
                 }
             }
-            What::Delete(pattern) => attributes.retain(|attribute| !self.concerns(pattern.as_ref(), attribute)),
+            What::Delete(pattern) => {
+                attributes.retain(|attribute| !self.concerns(pattern.as_ref(), attribute))
+            }
             What::Hash(pattern) => attributes
                 .iter_mut()
                 .filter(|attribute| self.concerns(pattern.as_ref(), attribute))
@@ -204,9 +206,11 @@ fn named_groups(pattern: Regex) -> Result<Regex, String> {
         return Err("the pattern of `extract` has no named group `(?P<name>...)`".to_owned());
     }
     if groups.any(|name| name.is_none()) {
-        return Err("every group in the pattern of `extract` must be named: `(?P<name>...)`, or `(?:...)` to \
+        return Err(
+            "every group in the pattern of `extract` must be named: `(?P<name>...)`, or `(?:...)` to \
                     group without extracting"
-            .to_owned());
+                .to_owned(),
+        );
     }
     Ok(pattern)
 }
@@ -255,7 +259,9 @@ fn convert(value: &AnyValue, to: ConvertedType) -> Option<Value> {
         (ConvertedType::Int, Value::BoolValue(value)) => Some(Value::IntValue(i64::from(*value))),
         (ConvertedType::Double, Value::StringValue(text)) => text.parse().ok().map(Value::DoubleValue),
         (ConvertedType::Double, Value::IntValue(value)) => Some(Value::DoubleValue(*value as f64)),
-        (ConvertedType::Double, Value::BoolValue(value)) => Some(Value::DoubleValue(f64::from(u8::from(*value)))),
+        (ConvertedType::Double, Value::BoolValue(value)) => {
+            Some(Value::DoubleValue(f64::from(u8::from(*value))))
+        }
         (ConvertedType::String, Value::ArrayValue(_) | Value::KvlistValue(_)) => {
             let json = values::to_json(&AnyValue { value: Some(value.clone()) });
             Some(Value::StringValue(json.to_string()))

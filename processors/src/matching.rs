@@ -188,7 +188,8 @@ enum Wanted {
 impl MatchProperties {
     /// Whether there is no condition at all.
     pub(crate) fn is_empty(&self) -> bool {
-        Self { match_type: MatchType::Strict, regexp: RegexpSettings::default(), ..self.clone() } == Self::default()
+        Self { match_type: MatchType::Strict, regexp: RegexpSettings::default(), ..self.clone() }
+            == Self::default()
     }
 
     /// Compiles the patterns; `field` is the key path for errors.
@@ -199,7 +200,9 @@ impl MatchProperties {
             (!list.is_empty()).then(compile).transpose()
         };
         let libraries = self.libraries.iter().map(|library| {
-            let one = |text: &String| Strings::new(self.match_type, std::slice::from_ref(text), &format!("{field}.libraries"));
+            let one = |text: &String| {
+                Strings::new(self.match_type, std::slice::from_ref(text), &format!("{field}.libraries"))
+            };
             Ok((one(&library.name)?, library.version.as_ref().map(one).transpose()?))
         });
         Ok(Matcher {
@@ -216,11 +219,7 @@ impl MatchProperties {
         })
     }
 
-    fn wanted(
-        &self,
-        list: &[AttributeMatch],
-        field: &str,
-    ) -> Result<Vec<(String, Option<Wanted>)>, Invalid> {
+    fn wanted(&self, list: &[AttributeMatch], field: &str) -> Result<Vec<(String, Option<Wanted>)>, Invalid> {
         list.iter()
             .map(|entry| {
                 Invalid::unless(!entry.key.is_empty(), field, "every entry needs a `key`")?;

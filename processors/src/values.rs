@@ -55,10 +55,11 @@ pub(crate) fn from_json(json: &serde_json::Value) -> AnyValue {
     let value = match json {
         serde_json::Value::Null => None,
         serde_json::Value::Bool(value) => Some(Value::BoolValue(*value)),
-        serde_json::Value::Number(number) => Some(number.as_i64().map_or_else(
-            || Value::DoubleValue(number.as_f64().unwrap_or(f64::NAN)),
-            Value::IntValue,
-        )),
+        serde_json::Value::Number(number) => Some(
+            number
+                .as_i64()
+                .map_or_else(|| Value::DoubleValue(number.as_f64().unwrap_or(f64::NAN)), Value::IntValue),
+        ),
         serde_json::Value::String(text) => Some(Value::StringValue(text.clone())),
         serde_json::Value::Array(values) => {
             Some(Value::ArrayValue(ArrayValue { values: values.iter().map(from_json).collect() }))

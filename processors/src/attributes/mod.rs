@@ -4,7 +4,9 @@ mod config;
 #[cfg(test)]
 mod tests;
 
-use component::{Affinity, BuildError, ConfigSpec, Context, Output, ProcessError, Processor, ProcessorFactory, Stability};
+use component::{
+    Affinity, BuildError, ConfigSpec, Context, Output, ProcessError, Processor, ProcessorFactory, Stability,
+};
 use pdata::proto::common::{InstrumentationScope, KeyValue};
 use pdata::proto::logs::LogsData;
 use pdata::proto::metrics::{Metric, MetricsData, metric::Data};
@@ -26,8 +28,9 @@ pub const FACTORY: ProcessorFactory = ProcessorFactory {
     config: ConfigSpec::of::<Config>(),
     create: |section, _: &Context| {
         let config: Config = section.parse()?;
-        let (actions, selection) =
-            config.compile().map_err(|invalid| BuildError::Config(section.error(&invalid.field, invalid.message)))?;
+        let (actions, selection) = config
+            .compile()
+            .map_err(|invalid| BuildError::Config(section.error(&invalid.field, invalid.message)))?;
         Ok(Box::new(Attributes { actions, selection }))
     },
 };
@@ -99,12 +102,7 @@ impl Attributes {
         }
     }
 
-    fn metric(
-        &self,
-        resource: &[KeyValue],
-        scope: (&str, &str),
-        metric: &mut Metric,
-    ) {
+    fn metric(&self, resource: &[KeyValue], scope: (&str, &str), metric: &mut Metric) {
         macro_rules! each {
             ($data:expr) => {
                 for point in &mut $data.data_points {

@@ -5,7 +5,9 @@ use component::{Ack, Context, Kind, Output};
 use pdata::Logs;
 use pdata::proto::common::{AnyValue, KeyValue, any_value::Value};
 use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
-use pdata::proto::metrics::{Gauge, Metric, MetricsData, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric::Data};
+use pdata::proto::metrics::{
+    Gauge, Metric, MetricsData, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric::Data,
+};
 use pdata::proto::resource::Resource;
 use pdata::proto::trace::{ResourceSpans, ScopeSpans, Span, TracesData};
 use serde_json::{Value as Json, json};
@@ -27,7 +29,8 @@ fn to_json(attributes: Vec<KeyValue>) -> Json {
 
 fn process(config: &Json, batch: pdata::Batch) -> pdata::Batch {
     let section = Section::from_json("attributes", config);
-    let mut processor = (FACTORY.create)(&section, &Context::detached(Kind::Processor, "attributes")).unwrap();
+    let mut processor =
+        (FACTORY.create)(&section, &Context::detached(Kind::Processor, "attributes")).unwrap();
     let mut output = Output::for_batch(Ack::none());
     let result = processor.process(batch, &mut output);
     let mut emitted = output.finish(result);
@@ -39,7 +42,8 @@ fn log(service: &str, record: LogRecord) -> pdata::Batch {
     let scope_logs = vec![ScopeLogs { log_records: vec![record], ..ScopeLogs::default() }];
     let resource =
         Resource { attributes: attributes(&json!({"service.name": service})), ..Resource::default() };
-    let resource_logs = vec![ResourceLogs { resource: Some(resource), scope_logs, ..ResourceLogs::default() }];
+    let resource_logs =
+        vec![ResourceLogs { resource: Some(resource), scope_logs, ..ResourceLogs::default() }];
     Logs::from_message(LogsData { resource_logs }).into()
 }
 
@@ -71,7 +75,10 @@ fn insert_update_and_upsert_differ_in_what_must_exist() {
     assert_eq!(act(&json!({"key": "a", "value": 2, "action": "update"}), &before), json!({"a": 2}));
     assert_eq!(act(&json!({"key": "b", "value": 2, "action": "update"}), &before), json!({"a": 1}));
     assert_eq!(act(&json!({"key": "a", "value": 2, "action": "upsert"}), &before), json!({"a": 2}));
-    assert_eq!(act(&json!({"key": "b", "value": [true], "action": "upsert"}), &before), json!({"a": 1, "b": [true]}));
+    assert_eq!(
+        act(&json!({"key": "b", "value": [true], "action": "upsert"}), &before),
+        json!({"a": 1, "b": [true]})
+    );
 }
 
 #[test]
@@ -97,7 +104,8 @@ fn hash_is_sha_256_in_hexadecimal() {
 
 #[test]
 fn extract_sets_one_attribute_per_named_group() {
-    let action = json!({"key": "url", "pattern": "^(?P<scheme>[a-z]+)://(?P<host>[^/:]+)", "action": "extract"});
+    let action =
+        json!({"key": "url", "pattern": "^(?P<scheme>[a-z]+)://(?P<host>[^/:]+)", "action": "extract"});
     let after = act(&action, &json!({"url": "https://shop:8443/cart", "host": "old"}));
     assert_eq!(after, json!({"url": "https://shop:8443/cart", "host": "shop", "scheme": "https"}));
     assert_eq!(act(&action, &json!({"url": 7})), json!({"url": 7}));
@@ -127,7 +135,9 @@ fn include_and_exclude_choose_the_records() {
     assert!(!hit(json!({"exclude": {"match_type": "regexp", "services": ["^ca"]}})));
     assert!(hit(json!({"include": {"attributes": [{"key": "a"}]}})));
     assert!(!hit(json!({"include": {"attributes": [{"key": "a", "value": "x"}]}})));
-    assert!(hit(json!({"include": {"match_type": "regexp", "attributes": [{"key": "a", "value": "x[0-9]"}]}})));
+    assert!(hit(
+        json!({"include": {"match_type": "regexp", "attributes": [{"key": "a", "value": "x[0-9]"}]}})
+    ));
     assert!(!hit(json!({"include": {"services": ["cart"], "span_names": ["GET"]}})));
     assert!(hit(json!({"include": {"log_severity_number": {"min": "INFO"}}})));
     assert!(!hit(json!({"include": {"log_severity_number": {"min": "WARN"}}})));
@@ -137,10 +147,13 @@ fn include_and_exclude_choose_the_records() {
 fn spans_and_data_points_are_changed_too() {
     let config = json!({"include": {"match_type": "strict", "span_names": ["GET"]},
                         "actions": [{"key": "x", "value": 1, "action": "insert"}]});
-    let spans = vec![Span { name: "GET".into(), ..Span::default() }, Span { name: "PUT".into(), ..Span::default() }];
+    let spans =
+        vec![Span { name: "GET".into(), ..Span::default() }, Span { name: "PUT".into(), ..Span::default() }];
     let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
     let data = TracesData { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] };
-    let pdata::Batch::Traces(traces) = process(&config, pdata::Traces::from_message(data).into()) else { panic!() };
+    let pdata::Batch::Traces(traces) = process(&config, pdata::Traces::from_message(data).into()) else {
+        panic!()
+    };
     let message = traces.into_message();
     assert_eq!(message.resource_spans[0].resource, None, "no resource appears from nowhere");
     let spans = &message.resource_spans[0].scope_spans[0].spans;
@@ -150,8 +163,12 @@ fn spans_and_data_points_are_changed_too() {
     let data_points = vec![NumberDataPoint::default()];
     let metric = Metric { data: Some(Data::Gauge(Gauge { data_points })), ..Metric::default() };
     let scope_metrics = vec![ScopeMetrics { metrics: vec![metric], ..ScopeMetrics::default() }];
-    let data = MetricsData { resource_metrics: vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }] };
-    let pdata::Batch::Metrics(metrics) = process(&config, pdata::Metrics::from_message(data).into()) else { panic!() };
+    let data = MetricsData {
+        resource_metrics: vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }],
+    };
+    let pdata::Batch::Metrics(metrics) = process(&config, pdata::Metrics::from_message(data).into()) else {
+        panic!()
+    };
     match metrics.into_message().resource_metrics[0].scope_metrics[0].metrics[0].data.as_ref().unwrap() {
         Data::Gauge(gauge) => assert_eq!(gauge.data_points[0].attributes.len(), 1),
         other => panic!("{other:?}"),
@@ -161,8 +178,14 @@ fn spans_and_data_points_are_changed_too() {
 #[test]
 fn mistakes_in_the_configuration_are_explained() {
     assert!(refused(&json!({})).contains("at least one action"));
-    assert!(refused(&json!({"actions": [{"action": "insert", "value": 1}]})).contains("entry 1: `key` is missing"));
-    assert!(refused(&json!({"actions": [{"key": "a", "action": "insert"}]})).contains("`from_attribute` is missing"));
+    assert!(
+        refused(&json!({"actions": [{"action": "insert", "value": 1}]}))
+            .contains("entry 1: `key` is missing")
+    );
+    assert!(
+        refused(&json!({"actions": [{"key": "a", "action": "insert"}]}))
+            .contains("`from_attribute` is missing")
+    );
     let from_context = json!({"actions": [{"key": "a", "action": "insert", "from_context": "metadata.x"}]});
     assert!(refused(&from_context).contains("does not travel"));
     let unnamed = json!({"actions": [{"key": "a", "action": "extract", "pattern": "(x)"}]});

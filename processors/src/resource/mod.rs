@@ -2,7 +2,9 @@
 
 mod config;
 
-use component::{Affinity, BuildError, ConfigSpec, Output, ProcessError, Processor, ProcessorFactory, Stability};
+use component::{
+    Affinity, BuildError, ConfigSpec, Output, ProcessError, Processor, ProcessorFactory, Stability,
+};
 use pdata::proto::common::KeyValue;
 use pdata::proto::resource::Resource;
 use pdata::{Batch, SignalSet};
