@@ -2,5 +2,7 @@
 
 use component::ExporterFactory;
 
+pub mod debug;
+
 /// Every exporter of this build, by type name. Adding one here is all the registration there is.
-pub const FACTORIES: &[ExporterFactory] = &[];
+pub const FACTORIES: &[ExporterFactory] = &[debug::FACTORY];
