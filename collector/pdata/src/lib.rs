@@ -7,12 +7,18 @@
 //!
 //! This crate knows no component, no configuration and no runtime.
 
+#[cfg(test)]
+mod arbitrary;
 mod batch;
 pub mod event;
 mod otlp;
 mod scan;
 mod signal;
+#[cfg(test)]
+mod tests;
 mod time;
+pub mod view;
+mod wire;
 
 pub use batch::Batch;
 pub use event::Event;
