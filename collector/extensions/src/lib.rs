@@ -1,6 +1,8 @@
 //! Extensions: services beside the pipelines.
 
+pub mod file_storage;
+
 use component::ExtensionFactory;
 
 /// Every extension of this build, by type name. Adding one here is all the registration there is.
-pub const FACTORIES: &[ExtensionFactory] = &[];
+pub const FACTORIES: &[ExtensionFactory] = &[file_storage::FACTORY];
