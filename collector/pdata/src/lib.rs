@@ -2,7 +2,7 @@
 //!
 //! A [`Batch`] carries traces, metrics or logs as encoded OTLP bytes and decodes only when someone asks for
 //! structs; readers walk the borrowed views of [`view`], writers take owned structs with
-//! [`Otlp::make_mut`] (copy on write). The fourth signal, [`event`]s, is what Watchfire itself finds out; it has a
+//! [`Otlp::modify`] (copy on write). The fourth signal, [`event`]s, is what Watchfire itself finds out; it has a
 //! lossless OTLP form as log records.
 //!
 //! This crate knows no component, no configuration and no runtime.
@@ -23,6 +23,7 @@ mod wire;
 pub use batch::Batch;
 pub use event::Event;
 pub use otlp::{DecodeError, Logs, Metrics, Otlp, Payload, Traces};
+pub use scan::Scan;
 pub use signal::{Signal, SignalSet};
 pub use time::Timestamp;
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use prost::Message;
 
-use crate::Signal;
 use crate::proto::{logs::LogsData, metrics::MetricsData, trace::TracesData};
+use crate::{Scan, Signal};
 
 /// Spans.
 pub type Traces = Otlp<TracesData>;
@@ -41,10 +41,15 @@ pub trait Payload: Message + Default + Clone + PartialEq + Send + Sync + 'static
     ///
     /// # Errors
     /// Exactly when prost would refuse the bytes too, or when values nest too deeply.
-    fn scan(bytes: &[u8]) -> Result<usize, DecodeError>;
+    fn scan(bytes: &[u8]) -> Result<Scan, DecodeError>;
 
     /// Spans, data points or log records in the decoded message.
     fn count(&self) -> usize;
+
+    /// Whether some log record's event name begins with `watchfire.`.
+    fn holds_events(&self) -> bool {
+        false
+    }
 }
 
 /// One signal's data. Cheap to clone: bytes and structs are shared.
@@ -56,28 +61,41 @@ pub struct Otlp<T> {
     bytes: OnceLock<Bytes>,
     message: OnceLock<Arc<T>>,
     items: usize,
+    holds_events: bool,
 }
 
 impl<T: Payload> Otlp<T> {
     /// Takes encoded data, undecoded. The bytes may be an `Export*ServiceRequest` or a `*Data` message: they are the
     /// same on the wire.
     ///
+    /// Protobuf allows a message that should occur once, say a record's body, to occur in several pieces. Nobody sends
+    /// such, and readers should not have to expect it: those bytes are decoded and encoded anew.
+    ///
     /// # Errors
     /// If the bytes are not a valid message.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, DecodeError> {
-        let items = T::scan(&bytes)?;
-        Ok(Self::from_scanned(bytes, items))
+        let scan = T::scan(&bytes)?;
+        if scan.needs_merging {
+            let message = T::decode(bytes).map_err(|_| DecodeError::Malformed {
+                signal: T::SIGNAL,
+                reason: "pieces of a message cannot be merged",
+                offset: 0,
+            })?;
+            let merged = Self::from_message(message);
+            return Ok(Self::from_scanned(merged.bytes().clone(), merged.items, merged.holds_events));
+        }
+        Ok(Self::from_scanned(bytes, scan.items, scan.holds_events))
     }
 
     /// Takes bytes that this crate made itself from bytes that were scanned.
-    pub(crate) fn from_scanned(bytes: Bytes, items: usize) -> Self {
-        Self { bytes: OnceLock::from(bytes), message: OnceLock::new(), items }
+    pub(crate) fn from_scanned(bytes: Bytes, items: usize, holds_events: bool) -> Self {
+        Self { bytes: OnceLock::from(bytes), message: OnceLock::new(), items, holds_events }
     }
 
     /// Takes decoded data.
     pub fn from_message(message: T) -> Self {
-        let items = message.count();
-        Self { bytes: OnceLock::new(), message: OnceLock::from(Arc::new(message)), items }
+        let (items, holds_events) = (message.count(), message.holds_events());
+        Self { bytes: OnceLock::new(), message: OnceLock::from(Arc::new(message)), items, holds_events }
     }
 
     /// Which signal this is.
@@ -116,12 +134,17 @@ impl<T: Payload> Otlp<T> {
 
     /// Data with nothing in it.
     pub fn empty() -> Self {
-        Self::from_scanned(Bytes::new(), 0)
+        Self::from_scanned(Bytes::new(), 0, false)
     }
 
     /// Spans, data points or log records.
     pub const fn items(&self) -> usize {
         self.items
+    }
+
+    /// Whether some log record may be an [`Event`](crate::Event): its event name begins with `watchfire.`.
+    pub const fn may_hold_events(&self) -> bool {
+        self.holds_events
     }
 
     /// Size in bytes when encoded; does not encode.

@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::{Signal, Timestamp};
 
+/// What the OTLP name of every event begins with.
+pub const NAME_PREFIX: &str = "watchfire.";
+
 /// Something found out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]

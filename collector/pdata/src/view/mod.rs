@@ -16,7 +16,7 @@ mod traces;
 mod value;
 
 #[cfg(test)]
-mod owned;
+pub(crate) mod owned;
 #[cfg(test)]
 mod tests;
 

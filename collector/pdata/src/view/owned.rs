@@ -38,7 +38,7 @@ fn scope(view: ScopeView<'_>) -> InstrumentationScope {
     }
 }
 
-pub(super) fn logs(view: LogsView<'_>) -> LogsData {
+pub(crate) fn logs(view: LogsView<'_>) -> LogsData {
     let group = |group: super::ScopeLogsView<'_>| ScopeLogs {
         scope: group.has_scope().then(|| scope(group.scope())),
         log_records: group.records().map(record).collect(),
@@ -52,7 +52,7 @@ pub(super) fn logs(view: LogsView<'_>) -> LogsData {
     LogsData { resource_logs: resources.collect() }
 }
 
-pub(super) fn traces(view: TracesView<'_>) -> TracesData {
+pub(crate) fn traces(view: TracesView<'_>) -> TracesData {
     let group = |group: super::ScopeSpansView<'_>| ScopeSpans {
         scope: group.has_scope().then(|| scope(group.scope())),
         spans: group.spans().map(any_span).collect(),
@@ -66,7 +66,7 @@ pub(super) fn traces(view: TracesView<'_>) -> TracesData {
     TracesData { resource_spans: resources.collect() }
 }
 
-pub(super) fn metrics(view: MetricsView<'_>) -> MetricsData {
+pub(crate) fn metrics(view: MetricsView<'_>) -> MetricsData {
     let group = |group: super::ScopeMetricsView<'_>| ScopeMetrics {
         scope: group.has_scope().then(|| scope(group.scope())),
         metrics: group.metrics().map(metric).collect(),
