@@ -17,6 +17,7 @@ mod extension;
 mod factory;
 mod health;
 mod ingress;
+pub mod memory;
 mod processor;
 mod receiver;
 mod shutdown;
