@@ -2,6 +2,7 @@
 
 mod actions;
 pub mod attributes;
+pub mod filter;
 pub mod forward;
 mod matching;
 pub mod resource;
@@ -10,7 +11,7 @@ mod values;
 use component::{ConnectorFactory, ProcessorFactory};
 
 /// Every processor of this build, by type name. Adding one here is all the registration there is.
-pub const FACTORIES: &[ProcessorFactory] = &[attributes::FACTORY, resource::FACTORY];
+pub const FACTORIES: &[ProcessorFactory] = &[attributes::FACTORY, filter::FACTORY, resource::FACTORY];
 
 /// Every connector of this build, by type name. Adding one here is all the registration there is.
 pub const CONNECTORS: &[ConnectorFactory] = &[forward::FACTORY];

@@ -12,6 +12,7 @@ mod arbitrary;
 mod batch;
 pub mod event;
 mod otlp;
+mod retain;
 mod scan;
 mod signal;
 #[cfg(test)]
