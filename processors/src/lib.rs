@@ -5,13 +5,15 @@ pub mod attributes;
 pub mod filter;
 pub mod forward;
 mod matching;
+pub mod memory_limiter;
 pub mod resource;
 mod values;
 
 use component::{ConnectorFactory, ProcessorFactory};
 
 /// Every processor of this build, by type name. Adding one here is all the registration there is.
-pub const FACTORIES: &[ProcessorFactory] = &[attributes::FACTORY, filter::FACTORY, resource::FACTORY];
+pub const FACTORIES: &[ProcessorFactory] =
+    &[attributes::FACTORY, filter::FACTORY, memory_limiter::FACTORY, resource::FACTORY];
 
 /// Every connector of this build, by type name. Adding one here is all the registration there is.
 pub const CONNECTORS: &[ConnectorFactory] = &[forward::FACTORY];

@@ -8,7 +8,7 @@ impl Traces {
     #[must_use]
     pub fn retain(&self, keep: impl FnMut(ResourceView<'_>, ScopeView<'_>, SpanView<'_>) -> bool) -> Self {
         let (bytes, items) = retained(self.view(), SpanView::bytes, |_| 1, keep);
-        Self::from_scanned(bytes.into(), items)
+        Self::from_scanned(bytes.into(), items, self.may_hold_events())
     }
 }
 
@@ -20,7 +20,7 @@ impl Logs {
         keep: impl FnMut(ResourceView<'_>, ScopeView<'_>, LogRecordView<'_>) -> bool,
     ) -> Self {
         let (bytes, items) = retained(self.view(), LogRecordView::bytes, |_| 1, keep);
-        Self::from_scanned(bytes.into(), items)
+        Self::from_scanned(bytes.into(), items, self.may_hold_events())
     }
 }
 
@@ -29,7 +29,7 @@ impl Metrics {
     #[must_use]
     pub fn retain(&self, keep: impl FnMut(ResourceView<'_>, ScopeView<'_>, MetricView<'_>) -> bool) -> Self {
         let (bytes, items) = retained(self.view(), MetricView::bytes, MetricView::points, keep);
-        Self::from_scanned(bytes.into(), items)
+        Self::from_scanned(bytes.into(), items, self.may_hold_events())
     }
 }
 
