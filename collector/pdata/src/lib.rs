@@ -12,7 +12,7 @@ mod arbitrary;
 mod batch;
 pub mod event;
 mod otlp;
-mod retain;
+mod reshape;
 mod scan;
 mod signal;
 #[cfg(test)]
@@ -24,6 +24,9 @@ mod wire;
 pub use batch::Batch;
 pub use event::Event;
 pub use otlp::{DecodeError, Logs, Metrics, Otlp, Payload, Traces};
+#[doc(hidden)]
+pub use reshape::Level;
+pub use reshape::{Limits, merge, partition, partition_by_trace, rewrite_resources, split};
 pub use scan::Scan;
 pub use signal::{Signal, SignalSet};
 pub use time::Timestamp;

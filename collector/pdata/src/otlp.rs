@@ -7,6 +7,8 @@ use bytes::Bytes;
 use prost::Message;
 
 use crate::proto::{logs::LogsData, metrics::MetricsData, trace::TracesData};
+use crate::reshape::Level;
+use crate::view::Item;
 use crate::{Scan, Signal};
 
 /// Spans.
@@ -35,6 +37,17 @@ pub enum DecodeError {
 pub trait Payload: Message + Default + Clone + PartialEq + Send + Sync + 'static {
     /// Which signal it carries.
     const SIGNAL: Signal;
+
+    /// A view of what a scope holds.
+    type Item<'a>: Item<'a>;
+
+    /// The levels from the batch down to its items.
+    #[doc(hidden)]
+    const LEVELS: &'static [Level];
+
+    /// The field of an item that holds its trace id; 0 if items have none.
+    #[doc(hidden)]
+    const TRACE_ID: u32;
 
     /// Checks that `bytes` decode as this message, and counts spans, data points or log records, without building
     /// structs.

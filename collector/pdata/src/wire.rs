@@ -23,7 +23,7 @@ pub(crate) enum Value<'a> {
 }
 
 /// Takes a varint off the front.
-#[inline]
+#[inline(always)]
 pub(crate) fn varint(bytes: &mut &[u8]) -> Option<u64> {
     match **bytes {
         [first, ref rest @ ..] if first < 0x80 => {
@@ -38,6 +38,8 @@ pub(crate) fn varint(bytes: &mut &[u8]) -> Option<u64> {
     }
 }
 
+#[cold]
+#[inline(never)]
 fn long_varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for (i, byte) in bytes.iter().copied().enumerate().take(10) {
@@ -54,7 +56,7 @@ fn long_varint(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// Takes `N` bytes off the front.
-#[inline]
+#[inline(always)]
 pub(crate) fn array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let (head, rest) = bytes.split_first_chunk::<N>()?;
     *bytes = rest;
@@ -62,7 +64,7 @@ pub(crate) fn array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 /// Takes a length and as many bytes off the front.
-#[inline]
+#[inline(always)]
 pub(crate) fn delimited<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = usize::try_from(varint(bytes)?).ok()?;
     let (head, rest) = bytes.split_at_checked(len)?;
@@ -71,14 +73,14 @@ pub(crate) fn delimited<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 /// Takes a key off the front: the tag and the wire type.
-#[inline]
+#[inline(always)]
 pub(crate) fn key(bytes: &mut &[u8]) -> Option<(u32, u8)> {
     let key = u32::try_from(varint(bytes)?).ok()?;
     (key >= 8).then_some((key >> 3, (key & 7) as u8))
 }
 
 /// Takes a value of the given wire type off the front.
-#[inline]
+#[inline(always)]
 pub(crate) fn value<'a>(bytes: &mut &'a [u8], tag: u32, wire_type: u8, depth: u32) -> Option<Value<'a>> {
     Some(match wire_type {
         0 => Value::Varint(varint(bytes)?),
@@ -94,6 +96,7 @@ pub(crate) fn value<'a>(bytes: &mut &'a [u8], tag: u32, wire_type: u8, depth: u3
 }
 
 #[cold]
+#[inline(never)]
 fn skip_group(bytes: &mut &[u8], tag: u32, depth: u32) -> Option<()> {
     if depth >= MAX_DEPTH {
         return None;
@@ -129,7 +132,8 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = (u32, Value<'a>);
 
-    #[inline]
+    // Callers match on tag and wire type at once; only inlined does the compiler join that with the decoding.
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         let mut rest = self.rest;
         let field =

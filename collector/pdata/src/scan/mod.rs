@@ -14,8 +14,9 @@ use crate::proto::{
     metrics::{MetricsData, metric::Data},
     trace::TracesData,
 };
+use crate::reshape::{self, Level};
 use crate::wire::{self, MAX_DEPTH};
-use crate::{DecodeError, Payload, Signal, event};
+use crate::{DecodeError, Payload, Signal, event, view};
 
 /// What a scan found out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +79,9 @@ impl Scanner {
                     self.found.needs_merging |= seen & bit != 0;
                     seen |= bit;
                     let inner_bytes = self.delimited(&mut rest)?;
+                    if std::ptr::eq(inner, &raw const schema::ANY_VALUE) && is_plain_value(inner_bytes) {
+                        continue;
+                    }
                     self.message(inner, inner_bytes, depth + 1)?;
                 }
                 (kind, wire_type) => self.scalar(kind, tag, wire_type, &mut rest, depth)?,
@@ -140,14 +144,28 @@ impl Scanner {
     }
 }
 
-/// Whether an encoded `KeyValue` is a short key with a short text, as nearly all are, and valid: the way past the
+/// Whether an encoded `KeyValue` is a short key with a plain value, as nearly all are, and valid: the way past the
 /// tables for most of the bytes of most batches. Any other valid form is not "plain" and takes the tables.
 #[inline]
 fn is_plain_attribute(bytes: &[u8]) -> bool {
     let [0x0a, key_len @ 0..0x80, rest @ ..] = bytes else { return false };
     let Some((key, rest)) = rest.split_at_checked(usize::from(*key_len)) else { return false };
-    let [0x12, value_len @ 2..0x80, 0x0a, text_len, text @ ..] = rest else { return false };
-    usize::from(*text_len) == text.len() && *value_len == *text_len + 2 && is_utf8(key) && is_utf8(text)
+    let [0x12, value_len @ 0..0x80, value @ ..] = rest else { return false };
+    usize::from(*value_len) == value.len() && is_plain_value(value) && is_utf8(key)
+}
+
+/// Whether an encoded `AnyValue` is a short text, a truth value or a number, and valid.
+#[inline]
+fn is_plain_value(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x0a, len @ 0..0x80, text @ ..] => usize::from(*len) == text.len() && is_utf8(text),
+        [0x10 | 0x18, rest @ ..] => {
+            let mut rest = rest;
+            wire::varint(&mut rest).is_some() && rest.is_empty()
+        }
+        [0x21, double @ ..] => double.len() == 8,
+        _ => false,
+    }
 }
 
 #[inline]
@@ -156,7 +174,11 @@ fn is_utf8(bytes: &[u8]) -> bool {
 }
 
 impl Payload for TracesData {
+    type Item<'a> = view::SpanView<'a>;
+
     const SIGNAL: Signal = Signal::Traces;
+    const LEVELS: &'static [Level] = reshape::RECORDS;
+    const TRACE_ID: u32 = 1;
 
     fn scan(bytes: &[u8]) -> Result<Scan, DecodeError> {
         scan(Self::SIGNAL, &schema::TRACES, bytes)
@@ -172,7 +194,11 @@ impl Payload for TracesData {
 }
 
 impl Payload for LogsData {
+    type Item<'a> = view::LogRecordView<'a>;
+
     const SIGNAL: Signal = Signal::Logs;
+    const LEVELS: &'static [Level] = reshape::RECORDS;
+    const TRACE_ID: u32 = 9;
 
     fn scan(bytes: &[u8]) -> Result<Scan, DecodeError> {
         scan(Self::SIGNAL, &schema::LOGS, bytes)
@@ -196,7 +222,11 @@ impl Payload for LogsData {
 }
 
 impl Payload for MetricsData {
+    type Item<'a> = view::MetricView<'a>;
+
     const SIGNAL: Signal = Signal::Metrics;
+    const LEVELS: &'static [Level] = reshape::POINTS;
+    const TRACE_ID: u32 = 0;
 
     fn scan(bytes: &[u8]) -> Result<Scan, DecodeError> {
         scan(Self::SIGNAL, &schema::METRICS, bytes)

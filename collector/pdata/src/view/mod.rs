@@ -1,6 +1,6 @@
 //! Borrowed views over encoded OTLP: reading without building structs.
 //!
-//! In: the bytes of a [`Traces`], [`Metrics`] or [`Logs`] batch. Out: small `Copy` structs that borrow from them. A
+//! In: the bytes of a batch of spans, metrics or log records. Out: small `Copy` structs that borrow from them. A
 //! view reads a record's own fields once; attributes, events, points and so on are read while they are iterated.
 //!
 //! Views never fail and never panic. On bytes that were not scanned (there are none in a batch) a view may show less
@@ -35,7 +35,7 @@ pub use traces::{LinkView, SpanEventView, SpanKind, SpanView, StatusCode};
 pub use value::{AnyValueView, ArrayView, Attributes, KvListView};
 
 use crate::wire::{Fields, Repeated, Slices, Value, text};
-use crate::{Logs, Metrics, Traces};
+use crate::{Otlp, Payload};
 
 /// All of a batch of spans.
 pub type TracesView<'a> = View<'a, SpanView<'a>>;
@@ -56,23 +56,9 @@ pub type ResourceLogsView<'a> = ResourceGroup<'a, LogRecordView<'a>>;
 /// One scope's log records.
 pub type ScopeLogsView<'a> = ScopeGroup<'a, LogRecordView<'a>>;
 
-impl Traces {
-    /// The spans, without building structs.
-    pub fn view(&self) -> TracesView<'_> {
-        View::new(self.bytes())
-    }
-}
-
-impl Metrics {
-    /// The metrics, without building structs.
-    pub fn view(&self) -> MetricsView<'_> {
-        View::new(self.bytes())
-    }
-}
-
-impl Logs {
-    /// The log records, without building structs.
-    pub fn view(&self) -> LogsView<'_> {
+impl<T: Payload> Otlp<T> {
+    /// The contents, without building structs.
+    pub fn view(&self) -> View<'_, T::Item<'_>> {
         View::new(self.bytes())
     }
 }
@@ -255,6 +241,11 @@ pub struct ResourceView<'a> {
 }
 
 impl<'a> ResourceView<'a> {
+    /// The view of an encoded resource.
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
     /// The encoded resource: equal bytes mean the same resource.
     pub const fn bytes(self) -> &'a [u8] {
         self.bytes
@@ -288,6 +279,11 @@ pub struct ScopeView<'a> {
 }
 
 impl<'a> ScopeView<'a> {
+    /// The view of an encoded scope.
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
     /// The encoded scope: equal bytes mean the same scope.
     pub const fn bytes(self) -> &'a [u8] {
         self.bytes
