@@ -100,6 +100,15 @@ impl Ack {
         }
     }
 
+    /// Splits the duty into `n` equal ones. With none the part counts as delivered.
+    pub fn split(self, n: usize) -> Vec<Self> {
+        let mut parts = vec![self; n.max(1)];
+        if n == 0 {
+            parts.drain(..).for_each(Self::done);
+        }
+        parts
+    }
+
     /// The part was delivered, or was dropped on purpose (a filter).
     pub fn done(mut self) {
         self.resolved = true;
@@ -191,6 +200,20 @@ mod tests {
         Ack::merge(vec![a, Ack::none(), b]).fail(Nack::permanent("no"));
         assert_eq!(*outcome_a.lock().unwrap(), Some(Err(Nack::permanent("no"))));
         assert_eq!(*outcome_b.lock().unwrap(), Some(Err(Nack::permanent("no"))));
+    }
+
+    #[test]
+    fn split_acks_complete_when_the_last_one_does() {
+        let (ack, outcome) = awaited();
+        let mut parts = ack.split(3);
+        let last = parts.pop().unwrap();
+        parts.into_iter().for_each(Ack::done);
+        assert_eq!(*outcome.lock().unwrap(), None);
+        last.done();
+        assert_eq!(*outcome.lock().unwrap(), Some(Ok(())));
+        let (ack, outcome) = awaited();
+        assert!(ack.split(0).is_empty());
+        assert_eq!(*outcome.lock().unwrap(), Some(Ok(())));
     }
 
     #[test]

@@ -17,12 +17,12 @@ use config::{Config, Errors, Source};
 
 /// An OpenTelemetry Collector that understands what it carries.
 #[derive(Debug, Parser)]
-#[command(name = "watchfire", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "watchfire", version)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 /// Where the configuration comes from.
@@ -39,6 +39,8 @@ pub(crate) struct ConfigArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Runs the pipelines until SIGTERM or SIGINT; SIGHUP reads the configuration again. The default.
+    Run,
     /// Checks the configuration and says everything that is wrong with it.
     Validate,
     /// Prints the configuration after merging and substitution.
@@ -86,9 +88,10 @@ impl ConfigArgs {
     }
 }
 
-/// Runs a command that ends by itself.
+/// Runs a command.
 pub(crate) fn execute(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
-    let text = match &cli.command {
+    let text = match cli.command.as_ref().unwrap_or(&Command::Run) {
+        Command::Run => return crate::run::run(&cli.config, registry),
         Command::Validate => validate::run(&cli.config.load()?, registry)?,
         Command::PrintConfig(args) => print_config::run(args, &cli.config.load()?, registry)?,
         Command::Components(args) => components::run(args, registry)?,

@@ -64,14 +64,14 @@ static REGISTRY: Registry = Registry {
 
 fn print_args(arguments: &[&str]) -> print_config::PrintConfigArgs {
     match Cli::try_parse_from([&["watchfire", "print-config"], arguments].concat()).unwrap().command {
-        Command::PrintConfig(args) => args,
+        Some(Command::PrintConfig(args)) => args,
         other => panic!("{other:?}"),
     }
 }
 
 fn list(format: &str) -> String {
     match Cli::try_parse_from(["watchfire", "components", "--format", format]).unwrap().command {
-        Command::Components(args) => components::run(&args, &REGISTRY).unwrap(),
+        Some(Command::Components(args)) => components::run(&args, &REGISTRY).unwrap(),
         other => panic!("{other:?}"),
     }
 }
