@@ -126,10 +126,14 @@ impl Branch {
         let (queued, early) = if early { (Ack::none(), Some(ack)) } else { (ack, None) };
         match self.queue.push(Delivery { batch, ack: queued }) {
             Ok(()) => early.into_iter().for_each(Ack::done),
-            Err((delivery, nack)) => {
+            Err((queued, nack)) => {
                 self.counters[signal.index()].enqueue_failed.add(items);
                 debug!(exporter = %self.key.id, reason = %nack, "refused a batch");
-                early.unwrap_or(delivery.ack).fail(nack);
+                match early {
+                    // What was queued is nobody's duty then.
+                    Some(ack) => ack.fail(nack),
+                    None => queued.fail(nack),
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use component::delivery::{Sizer, size};
-use component::{Delivery, Gauge, Nack};
+use component::{Ack, Delivery, Gauge, Nack};
 use tokio::sync::Notify;
 
 /// Deliveries waiting for an exporter, in memory, first in first out.
@@ -42,16 +42,16 @@ impl Queue {
     /// Puts a delivery in.
     ///
     /// # Errors
-    /// The delivery and why it was not taken, if the queue is full or closed.
-    pub(crate) fn push(&self, delivery: Delivery) -> Result<(), (Delivery, Nack)> {
+    /// The delivery's duty and why it was not taken, if the queue is full or closed.
+    pub(crate) fn push(&self, delivery: Delivery) -> Result<(), (Ack, Nack)> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.closed {
-            return Err((delivery, Nack::retryable("the exporter is shutting down")));
+            return Err((delivery.ack, Nack::retryable("the exporter is shutting down")));
         }
         let size = size(&delivery.batch, self.sizer);
         let fits = state.waiting.is_empty() || state.size.saturating_add(size) <= self.capacity;
         if !fits && !self.block_on_overflow {
-            return Err((delivery, Nack::retryable("the exporter's queue is full")));
+            return Err((delivery.ack, Nack::retryable("the exporter's queue is full")));
         }
         state.size += size;
         state.waiting.push_back(delivery);
