@@ -1,1 +1,10 @@
 //! Detection, correlation and root cause: pure algorithms without I/O, clock or runtime.
+//!
+//! Telemetry goes in, findings come out; time is the data's own. Same input, same output: nothing in here depends on
+//! the order of a hash map, on the machine or on the moment.
+//!
+//! - [`detect`]: which series left their usual range, and why we think so;
+//! - [`identity`]: how a series is recognised again, on every machine and after a restart.
+
+pub mod detect;
+pub mod identity;
