@@ -4,7 +4,8 @@
 //! the order of a hash map, on the machine or on the moment.
 //!
 //! - [`detect`]: which series left their usual range, and why we think so;
-//! - [`identity`]: how a series is recognised again, on every machine and after a restart.
+//! - [`identity`] and [`table`]: how a series is recognised again, and how many are kept.
 
 pub mod detect;
 pub mod identity;
+pub mod table;

@@ -26,17 +26,22 @@ pub struct Frame {
 
 impl Frame {
     /// The smallest standard deviation to believe in, near `level`.
-    fn floor(&self, level: f64, noise: f64) -> f64 {
+    fn floor(&self, level: f64, point: &Point) -> f64 {
         let floor = (RELATIVE_FLOOR * level.abs()).max(self.unit_floor);
-        floor.hypot(noise)
+        noisy(floor, point.noise + point.relative_noise * level.abs())
     }
 
     /// The same for a step: what makes series wander slowly does not make them jump, but a step has the noise of two
     /// points.
-    fn step_floor(&self, level: f64, noise: f64) -> f64 {
+    fn step_floor(&self, level: f64, point: &Point) -> f64 {
         let floor = (RELATIVE_FLOOR / 2.0 * level.abs()).max(self.unit_floor);
-        floor.hypot(noise * std::f64::consts::SQRT_2)
+        noisy(floor, (point.noise + point.relative_noise * level.abs()) * std::f64::consts::SQRT_2)
     }
+}
+
+/// Independent deviations add up by their squares.
+fn noisy(floor: f64, noise: f64) -> f64 {
+    if noise == 0.0 { floor } else { (floor * floor + noise * noise).sqrt() }
 }
 
 /// A detector's opinion of one point.
@@ -101,11 +106,11 @@ impl<const MEMORY: u32> Detector for Drift<MEMORY> {
     const NAME: &'static str = Self::LABEL;
 
     fn judge(&self, point: &Point, frame: &Frame) -> Opinion {
-        self.opinion(point.value, frame.floor(self.level.mid(), point.noise))
+        self.opinion(point.value, frame.floor(self.level.mid(), point))
     }
 
     fn learn(&mut self, point: &Point, frame: &Frame, weight: f64, fresh: bool) {
-        let floor = frame.floor(self.level.mid(), point.noise);
+        let floor = frame.floor(self.level.mid(), point);
         if fresh {
             self.tail.learn(self.level.deviation(point.value, floor).abs());
         }
@@ -139,7 +144,7 @@ impl Detector for Difference {
 
     fn judge(&self, point: &Point, frame: &Frame) -> Opinion {
         let Some(last) = self.last else { return Opinion::default() };
-        let sigma = self.sigma(frame.step_floor(last, point.noise)) * self.tail.ratio();
+        let sigma = self.sigma(frame.step_floor(last, point)) * self.tail.ratio();
         let step = point.value - last;
         let deviation = if sigma > 0.0 { step / sigma } else { surprise_of_change(step) };
         Opinion { deviation, mid: last, sigma: (sigma, sigma) }
@@ -148,7 +153,7 @@ impl Detector for Difference {
     fn learn(&mut self, point: &Point, frame: &Frame, weight: f64, fresh: bool) {
         let Some(last) = self.last.replace(point.value) else { return };
         let step = (point.value - last).abs();
-        let sigma = self.sigma(frame.step_floor(last, point.noise));
+        let sigma = self.sigma(frame.step_floor(last, point));
         if fresh && sigma > 0.0 {
             self.tail.learn(step / sigma);
         }

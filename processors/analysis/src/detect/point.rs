@@ -13,18 +13,27 @@ pub struct Point {
     /// Standard deviation that the observation itself brings along, such as the counting error of a ratio over few
     /// requests; 0 if it is exact.
     pub noise: f64,
+    /// The same as a share of the level, such as that of a quantile over few requests.
+    pub relative_noise: f64,
 }
 
 impl Point {
     /// An exact observation.
     pub const fn new(time: Timestamp, value: f64) -> Self {
-        Self { time, value, noise: 0.0 }
+        Self { time, value, noise: 0.0, relative_noise: 0.0 }
     }
 
     /// The same with sampling noise.
     #[must_use]
     pub const fn with_noise(mut self, noise: f64) -> Self {
         self.noise = noise;
+        self
+    }
+
+    /// The same with sampling noise as a share of the level.
+    #[must_use]
+    pub const fn with_relative_noise(mut self, noise: f64) -> Self {
+        self.relative_noise = noise;
         self
     }
 }

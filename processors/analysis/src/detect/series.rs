@@ -160,7 +160,7 @@ impl Series {
 
     /// Checks the point's time and value; returns the time since the last point in usual intervals.
     fn admit(&mut self, point: &Point) -> Result<f64, Ignored> {
-        if !point.value.is_finite() || !point.noise.is_finite() {
+        if !(point.value.is_finite() && point.noise.is_finite() && point.relative_noise.is_finite()) {
             return Err(Ignored::NotFinite);
         }
         if point.time.is_unknown() {
@@ -242,7 +242,7 @@ impl Series {
 
 /// Whether a point is where the series once was.
 fn fits(former: Level, point: &Point) -> bool {
-    let floor = (0.03 * former.mid().abs()).hypot(point.noise);
+    let floor = (0.03 + point.relative_noise) * former.mid().abs() + point.noise;
     former.deviation(point.value, floor).abs() < 3.0
 }
 

@@ -1,0 +1,241 @@
+//! Everything that is watched: metric series, services and edges from spans, error rates from logs.
+
+use std::sync::Arc;
+
+use pdata::{Logs, Metrics, Timestamp, Traces};
+use serde::{Deserialize, Serialize};
+
+use super::findings::{Findings, Label, Named};
+use super::logs::LogWindows;
+use super::metrics::{KEYS, Memory};
+use super::point::Point;
+use super::series::{Series, Settings};
+use super::spans::SpanWindows;
+use crate::identity::Identity;
+use crate::table::{Saved, Table};
+
+/// Who sent something.
+#[derive(Clone, Debug)]
+pub struct Resource<'a> {
+    /// The service's name.
+    pub service: Arc<str>,
+    /// What tells it apart from others.
+    pub identity: Identity,
+    pub(super) found: [Option<&'a str>; KEYS.len()],
+}
+
+/// Named series, bounded.
+#[derive(Clone, Debug)]
+pub struct SeriesTable {
+    table: Table<Named>,
+    settings: Settings,
+    newest: Timestamp,
+    /// Where the search for series that have ended goes on.
+    sweep: usize,
+}
+
+/// How many series a tick looks at for having ended.
+const SWEEP: usize = 2048;
+/// A series without points for this long has ended, as far as an open episode is concerned.
+const ENDED_AFTER: std::time::Duration = std::time::Duration::from_secs(900);
+
+impl SeriesTable {
+    /// An empty table.
+    pub fn new(capacity: usize, settings: Settings) -> Self {
+        Self { table: Table::new(capacity), settings, newest: Timestamp::default(), sweep: 0 }
+    }
+
+    /// Shows the series `id` its next point.
+    pub fn observe(&mut self, id: u64, label: impl FnOnce() -> Label, point: Point, findings: &mut Findings) {
+        self.newest = self.newest.max(point.time);
+        let (named, evicted) = self.table.entry(id, || Named { label: label(), series: Series::default() });
+        findings.observe(named, point, &self.settings);
+        if let Some(mut evicted) = evicted {
+            findings.end(&mut evicted);
+        }
+    }
+
+    /// How many series there are.
+    pub const fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// How many series had to make room so far.
+    pub const fn evicted(&self) -> u64 {
+        self.table.evicted()
+    }
+
+    /// Ends the episodes of series that have ended.
+    pub fn sweep(&mut self, findings: &mut Findings) {
+        if self.table.is_empty() {
+            return;
+        }
+        let from = self.sweep % self.table.len();
+        for named in self.table.values_mut().skip(from).take(SWEEP) {
+            let last = named.series.last();
+            if named.series.episode().is_open() && self.newest.since(last) > ENDED_AFTER {
+                findings.end(named);
+            }
+        }
+        self.sweep = if from + SWEEP >= self.table.len() { 0 } else { from + SWEEP };
+    }
+}
+
+/// How much is watched.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Series at most.
+    pub series: usize,
+    /// Services at most.
+    pub services: usize,
+    /// Operations of one service at most.
+    pub operations: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { series: 50_000, services: 1_000, operations: 50 }
+    }
+}
+
+/// Watches telemetry and reports what leaves its usual range.
+#[derive(Clone, Debug)]
+pub struct Watcher {
+    limits: Limits,
+    series: SeriesTable,
+    memories: Table<Memory>,
+    spans: SpanWindows,
+    logs: LogWindows,
+}
+
+/// Why a snapshot was not taken over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// It was written by another version.
+    #[error("the snapshot has version {found}, this build reads {expected}")]
+    Version {
+        /// The snapshot's.
+        found: u32,
+        /// This build's.
+        expected: u32,
+    },
+    /// It is damaged.
+    #[error("the snapshot is damaged")]
+    Damaged,
+}
+
+/// Counts up when the layout of anything below changes.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Writing<'a> {
+    series: &'a Table<Named>,
+    newest: Timestamp,
+    memories: &'a Table<Memory>,
+    spans: &'a SpanWindows,
+    logs: &'a LogWindows,
+}
+
+#[derive(Deserialize)]
+struct Reading {
+    series: Saved<Named>,
+    newest: Timestamp,
+    memories: Saved<Memory>,
+    spans: super::spans::SavedSpans,
+    logs: super::logs::SavedLogs,
+}
+
+impl Watcher {
+    /// Knows nothing yet.
+    pub fn new(limits: Limits, settings: Settings) -> Self {
+        Self {
+            limits,
+            series: SeriesTable::new(limits.series, settings),
+            memories: Table::new(limits.series),
+            spans: SpanWindows::new(limits),
+            logs: LogWindows::new(limits),
+        }
+    }
+
+    /// Looks at metrics. `wanted` decides by metric name.
+    pub fn metrics(&mut self, metrics: &Metrics, wanted: &dyn Fn(&str) -> bool, findings: &mut Findings) {
+        super::metrics::read(metrics, &mut self.series, &mut self.memories, findings, wanted);
+    }
+
+    /// Looks at spans.
+    pub fn traces(&mut self, traces: &Traces, findings: &mut Findings) {
+        self.spans.read(traces, &mut self.series, findings);
+    }
+
+    /// Looks at log records.
+    pub fn logs(&mut self, logs: &Logs, findings: &mut Findings) {
+        self.logs.read(logs, &mut self.series, findings);
+    }
+
+    /// Lets time pass.
+    pub fn tick(&mut self, now: Timestamp, findings: &mut Findings) {
+        self.spans.tick(now, &mut self.series, findings);
+        self.logs.tick(now, &mut self.series, findings);
+        self.series.sweep(findings);
+    }
+
+    /// The input has ended: closes all windows.
+    pub fn finish(&mut self, findings: &mut Findings) {
+        self.spans.finish(&mut self.series, findings);
+        self.logs.finish(&mut self.series, findings);
+    }
+
+    /// How many series are watched.
+    pub const fn series(&self) -> usize {
+        self.series.len()
+    }
+
+    /// How many series had to make room so far.
+    pub const fn evicted(&self) -> u64 {
+        self.series.evicted()
+    }
+
+    /// How many spans and records came after their window was closed.
+    pub fn late(&mut self) -> u64 {
+        self.spans.late() + self.logs.late()
+    }
+
+    /// Everything that was learned.
+    ///
+    /// # Errors
+    /// If it cannot be encoded, which no state that this type can be in causes.
+    pub fn snapshot(&self) -> Result<Vec<u8>, SnapshotError> {
+        let state = Writing {
+            series: &self.series.table,
+            newest: self.series.newest,
+            memories: &self.memories,
+            spans: &self.spans,
+            logs: &self.logs,
+        };
+        postcard::to_allocvec(&(VERSION, state)).map_err(|_| SnapshotError::Damaged)
+    }
+
+    /// Takes over what an earlier one learned.
+    ///
+    /// # Errors
+    /// If the snapshot is damaged or of another version; nothing has changed then.
+    pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
+        let (version, rest) =
+            postcard::take_from_bytes::<u32>(snapshot).map_err(|_| SnapshotError::Damaged)?;
+        if version != VERSION {
+            return Err(SnapshotError::Version { found: version, expected: VERSION });
+        }
+        let saved: Reading = postcard::from_bytes(rest).map_err(|_| SnapshotError::Damaged)?;
+        self.series.table = saved.series.into_table(self.limits.series);
+        self.series.newest = saved.newest;
+        self.memories = saved.memories.into_table(self.limits.series);
+        self.spans = saved.spans.into_windows(self.limits);
+        self.logs = saved.logs.into_windows(self.limits);
+        Ok(())
+    }
+}
