@@ -2,6 +2,7 @@
 
 mod actions;
 pub mod attributes;
+pub mod detect;
 pub mod filter;
 pub mod forward;
 mod matching;
@@ -13,7 +14,7 @@ use component::{ConnectorFactory, ProcessorFactory};
 
 /// Every processor of this build, by type name. Adding one here is all the registration there is.
 pub const FACTORIES: &[ProcessorFactory] =
-    &[attributes::FACTORY, filter::FACTORY, memory_limiter::FACTORY, resource::FACTORY];
+    &[attributes::FACTORY, detect::FACTORY, filter::FACTORY, memory_limiter::FACTORY, resource::FACTORY];
 
 /// Every connector of this build, by type name. Adding one here is all the registration there is.
 pub const CONNECTORS: &[ConnectorFactory] = &[forward::FACTORY];

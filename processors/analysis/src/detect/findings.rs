@@ -17,6 +17,9 @@ pub const PHASE: &str = "watchfire.anomaly.phase";
 /// The attribute that says when the series left its usual range, in nanoseconds since the epoch.
 pub const ONSET: &str = "watchfire.anomaly.onset_unix_nano";
 
+/// Keys and values that identify a series beside its service and name.
+pub type Attributes = Box<[(Box<str>, Box<str>)]>;
+
 /// What a series is called.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Label {
@@ -29,7 +32,7 @@ pub struct Label {
     /// What it is, in words that fit before "is 3": `p95 latency of POST /cart`.
     pub subject: Box<str>,
     /// What else identifies it.
-    pub attributes: Box<[(Box<str>, Box<str>)]>,
+    pub attributes: Attributes,
     /// What is known about its values.
     pub nature: Nature,
 }

@@ -11,7 +11,7 @@ use pdata::view::{SpanKind, SpanView, StatusCode};
 use pdata::{Timestamp, Traces};
 use serde::{Deserialize, Serialize};
 
-use super::findings::{Findings, Label};
+use super::findings::{Attributes, Findings, Label};
 use super::point::{Direction, Nature, Unit};
 use super::red::{Carry, Red, Request, Statistic};
 use super::watcher::{Limits, Resource, SeriesTable};
@@ -225,7 +225,7 @@ impl Kind {
             Statistic::P95 => "p95 latency",
             Statistic::SelfTime => "mean own processing time",
         };
-        let (subject, attributes): (String, Box<[(Box<str>, Box<str>)]>) = match self {
+        let (subject, attributes): (String, Attributes) = match self {
             Self::All => (what.to_owned(), Box::default()),
             Self::Operation(operation) => {
                 (format!("{what} of {operation}"), Box::new([("operation".into(), operation.clone())]))

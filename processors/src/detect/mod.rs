@@ -1,0 +1,164 @@
+#![doc = include_str!("README.md")]
+
+mod config;
+#[cfg(test)]
+mod tests;
+
+use analysis::detect::{Findings, Watcher};
+use component::{
+    Affinity, BuildError, ConfigSpec, Context, Counter, Gauge, Key, Output, ProcessError, Processor,
+    ProcessorFactory, Stability,
+};
+use pdata::{Batch, SignalSet, Timestamp};
+
+use self::config::MetricNames;
+pub use self::config::{Config, Watched};
+
+/// Builds `detect` processors.
+pub const FACTORY: ProcessorFactory = ProcessorFactory {
+    type_name: "detect",
+    aliases: &[],
+    stability: Stability::Alpha,
+    signals: SignalSet::TELEMETRY,
+    affinity: Affinity::ByKey(Key::Service),
+    config: ConfigSpec::of::<Config>(),
+    create: |section, context| {
+        let config: Config = section.parse()?;
+        let metrics = config
+            .metrics()
+            .map_err(|invalid| BuildError::Config(section.error(&invalid.field, invalid.message)))?;
+        Ok(Box::new(Detect::new(&config, metrics, context)))
+    },
+};
+
+struct Detect {
+    watcher: Watcher,
+    metrics: MetricNames,
+    signals: Vec<Watched>,
+    emit_scores: bool,
+    counters: Counters,
+}
+
+struct Counters {
+    anomalies: Counter,
+    scored: Counter,
+    ignored: Counter,
+    evicted: Counter,
+    late: Counter,
+    series: Gauge,
+    evicted_before: u64,
+    late_before: u64,
+}
+
+impl Detect {
+    fn new(config: &Config, metrics: MetricNames, context: &Context) -> Self {
+        Self {
+            watcher: Watcher::new(config.limits(context.shards), config.settings()),
+            metrics,
+            signals: config.signals.clone(),
+            emit_scores: config.emit_scores,
+            counters: Counters::new(context),
+        }
+    }
+
+    fn look(&mut self, batch: &Batch, findings: &mut Findings) {
+        match batch {
+            Batch::Traces(traces) if self.signals.contains(&Watched::Traces) => {
+                self.watcher.traces(traces, findings);
+            }
+            Batch::Metrics(metrics) if self.signals.contains(&Watched::Metrics) => {
+                self.watcher.metrics(metrics, &|name| self.metrics.wants(name), findings);
+            }
+            Batch::Logs(logs) if self.signals.contains(&Watched::Logs) => {
+                self.watcher.logs(logs, findings);
+            }
+            Batch::Traces(_) | Batch::Metrics(_) | Batch::Logs(_) | Batch::Events(_) => {}
+        }
+    }
+
+    fn emit(&mut self, findings: Findings, output: &mut Output) {
+        self.counters.note(&findings, &mut self.watcher);
+        if !findings.events.is_empty() {
+            output.emit(findings.events);
+        }
+    }
+}
+
+impl Processor for Detect {
+    fn process(&mut self, batch: Batch, output: &mut Output) -> Result<(), ProcessError> {
+        let mut findings = Findings::new(self.emit_scores);
+        self.look(&batch, &mut findings);
+        output.emit(batch);
+        self.emit(findings, output);
+        Ok(())
+    }
+
+    fn tick(&mut self, now: Timestamp, output: &mut Output) {
+        let mut findings = Findings::new(self.emit_scores);
+        self.watcher.tick(now, &mut findings);
+        self.emit(findings, output);
+    }
+
+    fn flush(&mut self, _now: Timestamp, output: &mut Output) {
+        let mut findings = Findings::new(self.emit_scores);
+        self.watcher.finish(&mut findings);
+        self.emit(findings, output);
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        self.watcher
+            .snapshot()
+            .inspect_err(|error| tracing::error!(%error, "cannot save what was learned"))
+            .ok()
+    }
+
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), ProcessError> {
+        self.watcher.restore(snapshot).map_err(|error| ProcessError::Permanent(error.to_string()))
+    }
+}
+
+impl Counters {
+    fn new(context: &Context) -> Self {
+        let id = context.key.id.to_string();
+        let shard = context.shard.to_string();
+        let labels: &[(&str, &str)] = &[("processor", &id), ("shard", &shard)];
+        let counter = |name: &str, help: &str| context.telemetry.counter(name, help, labels);
+        Self {
+            anomalies: counter("otelcol_processor_detect_anomalies", "Reports about anomalies."),
+            scored: counter("otelcol_processor_detect_points_scored", "Points that were scored."),
+            ignored: counter(
+                "otelcol_processor_detect_points_ignored",
+                "Points not looked at: not finite, out of order, or seen before.",
+            ),
+            evicted: counter(
+                "otelcol_processor_detect_series_evicted",
+                "Series forgotten because there were too many.",
+            ),
+            late: counter(
+                "otelcol_processor_detect_late_records",
+                "Spans and log records that came after their window was closed.",
+            ),
+            series: context.telemetry.gauge(
+                "otelcol_processor_detect_series",
+                "Series that are watched.",
+                labels,
+            ),
+            evicted_before: 0,
+            late_before: 0,
+        }
+    }
+
+    fn note(&mut self, findings: &Findings, watcher: &mut Watcher) {
+        let anomalies =
+            findings.events.iter().filter(|event| matches!(event, pdata::Event::Anomaly(_))).count();
+        self.anomalies.add(anomalies as u64);
+        self.scored.add(findings.scored);
+        self.ignored.add(findings.ignored);
+        // A restored watcher brings its own counts along.
+        let (evicted, late) = (watcher.evicted(), watcher.late());
+        self.evicted.add(evicted.saturating_sub(self.evicted_before));
+        self.late.add(late.saturating_sub(self.late_before));
+        (self.evicted_before, self.late_before) = (evicted, late);
+        self.series.set(watcher.series() as f64);
+    }
+}
