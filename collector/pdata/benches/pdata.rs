@@ -1,16 +1,19 @@
 //! What one record costs in the data plane, per batch of [`RECORDS`]: these bound the rate of a core.
 
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use pdata::json::{from_json, to_json};
 use pdata::proto::common::{AnyValue, InstrumentationScope, KeyValue, any_value::Value};
 use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
 use pdata::proto::resource::Resource;
-use pdata::{Logs, Payload};
+use pdata::{Batch, Limits, Logs, Payload, Signal, partition_by_trace, split};
 use prost::Message;
 
 const RECORDS: usize = 1000;
+const SHARDS: NonZeroUsize = NonZeroUsize::new(4).expect("four is not zero");
 
 fn attribute(key: &str, value: Value) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
@@ -83,8 +86,34 @@ fn records(criterion: &mut Criterion) {
     group.bench_function("view_walk", |b| b.iter(|| walk(black_box(&logs))));
     group.bench_function("prost_decode", |b| b.iter(|| LogsData::decode(black_box(&bytes[..]))));
     group.bench_function("prost_encode", |b| b.iter(|| black_box(&message).encode_to_vec()));
+    group.bench_function("split_in_ten", |b| b.iter(|| split(black_box(&logs), Limits::items(RECORDS / 10))));
+    group.bench_function("partition_by_trace", |b| {
+        b.iter(|| {
+            partition_by_trace(black_box(&logs), SHARDS, |_, id| {
+                usize::from(id.first().copied().unwrap_or(0))
+            })
+        })
+    });
     group.finish();
 }
 
-criterion_group!(benches, records);
+/// One line of OTLP/JSON: what bounds a replay.
+fn json(criterion: &mut Criterion) {
+    let batch = Batch::from(Logs::from_message(batch()));
+    let mut line = Vec::new();
+    to_json(&batch, &mut line);
+    let mut group = criterion.benchmark_group("json");
+    group.throughput(Throughput::Bytes(line.len() as u64));
+    group.bench_function("parse", |b| b.iter(|| from_json(Signal::Logs, black_box(&line))));
+    group.bench_function("print", |b| {
+        let mut out = Vec::with_capacity(line.len());
+        b.iter(|| {
+            out.clear();
+            to_json(black_box(&batch), &mut out);
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, records, json);
 criterion_main!(benches);

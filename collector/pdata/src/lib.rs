@@ -11,9 +11,11 @@
 mod arbitrary;
 mod batch;
 pub mod event;
+pub mod json;
 mod otlp;
 mod reshape;
 mod scan;
+mod schema;
 mod signal;
 #[cfg(test)]
 mod tests;

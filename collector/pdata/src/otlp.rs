@@ -31,6 +31,9 @@ pub enum DecodeError {
         /// Where, counted from the start of the message.
         offset: usize,
     },
+    /// The text is not an event.
+    #[error("malformed event: {0}")]
+    Event(String),
 }
 
 /// An OTLP message that can stand for a signal's data.

@@ -123,6 +123,11 @@ impl<'a> Fields<'a> {
         Self { rest: bytes }
     }
 
+    /// The bytes that have not been read yet.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// How many bytes have not been read yet.
     pub(crate) const fn remaining(&self) -> usize {
         self.rest.len()

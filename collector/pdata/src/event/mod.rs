@@ -3,6 +3,8 @@
 //! The JSON form of these types is a public contract: it is one line of the `file` exporter
 //! (`{"type":"anomaly",...}`). Fields are only ever added.
 
+mod number;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -54,6 +56,13 @@ impl Event {
             Self::Change(change) => change.time,
             Self::Action(action) => action.time,
         }
+    }
+
+    /// Prints it as JSON on one line, without an end of line.
+    pub fn to_json(&self, out: &mut Vec<u8>) {
+        // Writing to memory does not fail, and every event has a JSON form: all its maps have text as keys.
+        let written = serde_json::to_writer(&mut *out, self);
+        debug_assert!(written.is_ok(), "{written:?}");
     }
 
     /// The service it is about, if it is about one.
@@ -135,15 +144,17 @@ pub struct Anomaly {
     #[serde(default)]
     pub attributes: Map<String, Value>,
     /// How sure it is, in (0, 1).
+    #[serde(with = "number")]
     pub score: f64,
     /// How bad it is.
     pub severity: Severity,
     /// The value that was seen.
+    #[serde(with = "number")]
     pub observed: f64,
     /// The value that would have been normal.
     pub expected: Expected,
     /// Each detector's own score, in (0, 1).
-    #[serde(default)]
+    #[serde(default, with = "number::map")]
     pub detectors: BTreeMap<String, f64>,
     /// What contributed how much; shares sum to at most 1.
     #[serde(default)]
@@ -156,10 +167,13 @@ pub struct Anomaly {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Expected {
     /// Lower end.
+    #[serde(with = "number")]
     pub low: f64,
     /// Most likely value.
+    #[serde(with = "number")]
     pub mid: f64,
     /// Upper end.
+    #[serde(with = "number")]
     pub high: f64,
 }
 
@@ -169,6 +183,7 @@ pub struct Contribution {
     /// What contributed.
     pub feature: String,
     /// How much of the score, in [0, 1].
+    #[serde(with = "number")]
     pub share: f64,
 }
 
@@ -233,6 +248,7 @@ pub struct RootCause {
     /// The service.
     pub service: String,
     /// How sure it is, in [0, 1].
+    #[serde(with = "number")]
     pub confidence: f64,
     /// What kind of fault it looks like: `resource`, `latency`, `errors`, `crash`, `traffic`, `unknown`.
     pub kind: String,
@@ -246,10 +262,13 @@ pub struct Evidence {
     /// The series or edge.
     pub signal: String,
     /// The value that was seen.
+    #[serde(with = "number")]
     pub observed: f64,
     /// The value that was normal.
+    #[serde(with = "number")]
     pub baseline: f64,
     /// How surprising that is, in robust standard deviations.
+    #[serde(with = "number")]
     pub surprise: f64,
     /// When it began, in event time.
     #[serde(rename = "onset_unix_nano")]
@@ -267,8 +286,10 @@ pub struct Score {
     /// What identifies the series.
     pub series: Map<String, Value>,
     /// The point's value.
+    #[serde(with = "number")]
     pub value: f64,
     /// In [0, 1].
+    #[serde(with = "number")]
     pub score: f64,
 }
 
@@ -298,10 +319,13 @@ pub struct ForecastPoint {
     #[serde(rename = "time_unix_nano")]
     pub time: Timestamp,
     /// Lower end of the interval.
+    #[serde(with = "number")]
     pub low: f64,
     /// Median.
+    #[serde(with = "number")]
     pub mid: f64,
     /// Upper end of the interval.
+    #[serde(with = "number")]
     pub high: f64,
 }
 

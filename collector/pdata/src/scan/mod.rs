@@ -3,11 +3,8 @@
 //! In: bytes from anywhere. Out: how many items they hold, or what is wrong and where. One pass, no allocation, and it
 //! accepts exactly what prost accepts, save for values that nest deeper than anyone's telemetry does.
 
-pub(crate) mod schema;
 #[cfg(test)]
 mod tests;
-
-use schema::{Kind, Schema};
 
 use crate::proto::{
     logs::LogsData,
@@ -15,6 +12,7 @@ use crate::proto::{
     trace::TracesData,
 };
 use crate::reshape::{self, Level};
+use crate::schema::{self, Kind, Schema};
 use crate::wire::{self, MAX_DEPTH};
 use crate::{DecodeError, Payload, Signal, event, view};
 
@@ -75,7 +73,7 @@ impl Scanner {
                 }
                 (Kind::One(inner), 2) => {
                     // Alternatives share a bit: the later one replaces the earlier, items and all.
-                    let bit = if schema.choice { 1 } else { 1 << tag };
+                    let bit = schema.bit(tag);
                     self.found.needs_merging |= seen & bit != 0;
                     seen |= bit;
                     let inner_bytes = self.delimited(&mut rest)?;
@@ -101,7 +99,7 @@ impl Scanner {
     ) -> Result<(), Fault> {
         let start = *rest;
         let good = match (kind, wire_type) {
-            (Kind::Text | Kind::EventName, 2) => {
+            (Kind::Text | Kind::EventName | Kind::Texts, 2) => {
                 let text = self.delimited(rest)?;
                 if matches!(kind, Kind::EventName) && text.starts_with(event::NAME_PREFIX.as_bytes()) {
                     self.found.holds_events = true;

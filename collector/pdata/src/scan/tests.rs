@@ -4,8 +4,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use prost::Message;
 
-use super::{Kind, Schema, schema};
 use crate::proto::{logs::LogsData, metrics::MetricsData, trace::TracesData};
+use crate::schema::{self, Kind, Schema};
 use crate::view::owned;
 use crate::wire::{Fields, Value};
 use crate::{DecodeError, Logs, Metrics, Otlp, Payload, Traces, arbitrary};
