@@ -1,6 +1,10 @@
 //! Receivers: components that bring telemetry into a pipeline.
 
+mod emit;
+pub mod hostmetrics;
+mod periodic;
+
 use component::ReceiverFactory;
 
 /// Every receiver of this build, by type name. Adding one here is all the registration there is.
-pub const FACTORIES: &[ReceiverFactory] = &[];
+pub const FACTORIES: &[ReceiverFactory] = &[hostmetrics::FACTORY];
