@@ -1,0 +1,15 @@
+//! HTTP servers and clients from settings with the collector's keys (`confighttp`).
+
+mod activity;
+mod client;
+mod cors;
+mod listener;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub use client::{ClientSettings, client};
+pub use cors::CorsSettings;
+pub use server::{Server, ServerSettings};
+pub(crate) use client::header_map;
+pub(crate) use server::{Options, check_endpoint, listening_at, normalise};
