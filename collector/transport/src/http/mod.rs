@@ -5,8 +5,6 @@ mod client;
 mod cors;
 mod listener;
 mod server;
-#[cfg(test)]
-mod tests;
 
 pub use client::{ClientSettings, client};
 pub use cors::CorsSettings;

@@ -5,8 +5,6 @@
 
 mod pem;
 mod settings;
-#[cfg(test)]
-mod tests;
 mod verify;
 mod watched;
 
