@@ -179,3 +179,50 @@ impl Encoding {
         DecompressError::Malformed { encoding: self.name() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [(Compression, Encoding); 4] = [
+        (Compression::Gzip, Encoding::Gzip),
+        (Compression::Zstd, Encoding::Zstd),
+        (Compression::Zlib, Encoding::Zlib),
+        (Compression::None, Encoding::Identity),
+    ];
+
+    #[test]
+    fn every_compression_round_trips_up_to_exactly_the_limit() {
+        let body = Bytes::from(b"a line of a log, and another one; ".repeat(1000));
+        for (compression, encoding) in ALL {
+            let encoded = compression.encode(&body).unwrap();
+            assert_eq!(Encoding::from_header(compression.header().unwrap_or_default()), Some(encoding));
+            assert_eq!(encoding.decode(encoded.clone(), body.len()).unwrap(), body, "{compression:?}");
+            let limit = body.len() - 1;
+            let result = encoding.decode(encoded, limit);
+            assert_eq!(result, Err(DecompressError::TooLarge { limit }), "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_stopped_at_the_cap() {
+        let bomb = Bytes::from(vec![0; 8 << 20]);
+        for (compression, encoding) in ALL.into_iter().filter(|(c, _)| c.header().is_some()) {
+            let encoded = compression.encode(&bomb).unwrap();
+            assert!(encoded.len() < 1 << 17, "{compression:?} makes a bomb of {} bytes", encoded.len());
+            let limit = 1 << 17;
+            assert_eq!(encoding.decode(encoded, limit), Err(DecompressError::TooLarge { limit }));
+        }
+    }
+
+    #[test]
+    fn what_is_not_compressed_is_malformed() {
+        for (_, encoding) in ALL.into_iter().filter(|(_, e)| *e != Encoding::Identity) {
+            let result = encoding.decode(Bytes::from_static(b"plain text"), 1000);
+            assert_eq!(result, Err(encoding.malformed()));
+        }
+        let cut = Compression::Gzip.encode(&Bytes::from(vec![7; 5000])).unwrap();
+        let cut = cut.slice(..cut.len() - 9);
+        assert_eq!(Encoding::Gzip.decode(cut, 10_000), Err(Encoding::Gzip.malformed()));
+    }
+}

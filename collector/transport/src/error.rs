@@ -1,6 +1,7 @@
 //! Why a server or a client could not be made.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::path::PathBuf;
 
 /// Any error, as hyper's traits want it.
@@ -49,12 +50,12 @@ pub enum TransportError {
 }
 
 impl TransportError {
-    pub(crate) fn tls(what: &'static str, reason: impl ToString) -> Self {
-        Self::Tls { what, reason: reason.to_string() }
+    pub(crate) fn tls(what: &'static str, reason: impl Display) -> Self {
+        Self::Tls { what, reason: format!("{reason}") }
     }
 
-    pub(crate) fn setting(key: &'static str, reason: impl ToString) -> Self {
-        Self::Setting { key, reason: reason.to_string() }
+    pub(crate) fn setting(key: &'static str, reason: impl Display) -> Self {
+        Self::Setting { key, reason: format!("{reason}") }
     }
 }
 

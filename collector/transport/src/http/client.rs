@@ -121,9 +121,7 @@ pub fn client(settings: &ClientSettings) -> Result<reqwest::Client, TransportErr
         .user_agent(concat!("watchfire/", env!("CARGO_PKG_VERSION")))
         .tcp_nodelay(true)
         .connect_timeout(std::time::Duration::from_secs(30))
-        .pool_idle_timeout(
-            (!settings.idle_conn_timeout.is_zero()).then(|| settings.idle_conn_timeout.get()),
-        );
+        .pool_idle_timeout((!settings.idle_conn_timeout.is_zero()).then(|| settings.idle_conn_timeout.get()));
     if settings.disable_keep_alives {
         builder = builder.pool_max_idle_per_host(0);
     } else if let Some(most) = settings.max_idle_conns_per_host {

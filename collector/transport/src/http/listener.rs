@@ -16,7 +16,7 @@ use crate::{TransportError, describe};
 #[derive(Debug)]
 pub(super) enum Listener {
     Tcp(TcpListener),
-    Unix(UnixListener, SocketFile),
+    Unix { listener: UnixListener, _file: SocketFile },
 }
 
 /// Removes the file of a Unix socket.
@@ -47,7 +47,7 @@ impl Listener {
         if transport == "unix" {
             remove_stale(endpoint).await.map_err(failed)?;
             let listener = UnixListener::bind(endpoint).map_err(failed)?;
-            return Ok(Self::Unix(listener, SocketFile(endpoint.into())));
+            return Ok(Self::Unix { listener, _file: SocketFile(endpoint.into()) });
         }
         let addresses = resolve(endpoint, transport).await.map_err(failed)?;
         TcpListener::bind(&addresses[..]).await.map(Self::Tcp).map_err(failed)
@@ -56,7 +56,7 @@ impl Listener {
     pub(super) fn local_addr(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok(),
-            Self::Unix(..) => None,
+            Self::Unix { .. } => None,
         }
     }
 
@@ -69,7 +69,9 @@ impl Listener {
                     let _ = stream.set_nodelay(true);
                     Stream::Tcp(stream)
                 }),
-                Self::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
+                Self::Unix { listener, .. } => {
+                    listener.accept().await.map(|(stream, _)| Stream::Unix(stream))
+                }
             };
             match accepted {
                 Ok(stream) => return stream,

@@ -9,5 +9,6 @@ mod server;
 pub use client::{ClientSettings, client};
 pub use cors::CorsSettings;
 pub use server::{Server, ServerSettings};
-pub(crate) use client::header_map;
-pub(crate) use server::{Options, check_endpoint, listening_at, normalise};
+
+#[cfg(test)]
+mod tests;

@@ -72,7 +72,8 @@ impl ClientTls {
             let verifier = ServerVerifier::load(self, Arc::clone(&provider), reload)?;
             builder.with_custom_certificate_verifier(Arc::new(verifier))
         };
-        let mut config = match Material::new(&self.cert_file, &self.cert_pem, &self.key_file, &self.key_pem)? {
+        let mut config = match Material::new(&self.cert_file, &self.cert_pem, &self.key_file, &self.key_pem)?
+        {
             Some(identity) => {
                 builder.with_client_cert_resolver(Arc::new(Identity::load(identity, provider, reload)?))
             }
@@ -87,10 +88,12 @@ fn provider(suites: &[String], curves: &[String]) -> Result<Arc<CryptoProvider>,
     let mut provider = rustls::crypto::ring::default_provider();
     if !suites.is_empty() {
         for name in suites {
-            let known =
-                provider.cipher_suites.iter().any(|suite| settings::is_suite(suite.suite(), name));
+            let known = provider.cipher_suites.iter().any(|suite| settings::is_suite(suite.suite(), name));
             if !known {
-                return Err(TransportError::tls("tls.cipher_suites", format!("unknown or unsafe suite `{name}`")));
+                return Err(TransportError::tls(
+                    "tls.cipher_suites",
+                    format!("unknown or unsafe suite `{name}`"),
+                ));
             }
         }
         provider.cipher_suites.retain(|suite| {
@@ -110,6 +113,9 @@ fn provider(suites: &[String], curves: &[String]) -> Result<Arc<CryptoProvider>,
     Ok(Arc::new(provider))
 }
 
+static ONLY_TLS12: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
+static ONLY_TLS13: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
+
 fn versions(
     min: &str,
     max: &str,
@@ -125,8 +131,8 @@ fn versions(
     };
     match (min, max) {
         (12, "" | "1.3") => Ok(rustls::ALL_VERSIONS),
-        (12, "1.2") => Ok(&[&rustls::version::TLS12]),
-        (13, "" | "1.3") => Ok(&[&rustls::version::TLS13]),
+        (12, "1.2") => Ok(ONLY_TLS12),
+        (13, "" | "1.3") => Ok(ONLY_TLS13),
         (13, "1.2") => Err(TransportError::tls("tls.max_version", "is below `min_version`")),
         _ => Err(unsupported("tls.max_version", max)),
     }

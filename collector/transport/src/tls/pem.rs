@@ -34,8 +34,11 @@ impl Source {
     fn read(&self, what: &'static str) -> Result<Vec<u8>, TransportError> {
         match self {
             Self::Text(text) => Ok(text.reveal().as_bytes().to_vec()),
-            Self::File(path) => std::fs::read(path)
-                .map_err(|source| TransportError::Read { what, path: path.clone(), source }),
+            Self::File(path) => std::fs::read(path).map_err(|source| TransportError::Read {
+                what,
+                path: path.clone(),
+                source,
+            }),
         }
     }
 

@@ -37,7 +37,10 @@ impl<T: ?Sized> Watched<T> {
             match (self.load)() {
                 Ok(fresh) => *value = fresh,
                 Err(error) => {
-                    tracing::warn!(error = describe(&error), "cannot reload TLS files, keeping the last good ones");
+                    tracing::warn!(
+                        error = describe(&error),
+                        "cannot reload TLS files, keeping the last good ones"
+                    );
                 }
             }
         }

@@ -1,0 +1,90 @@
+//! Clients and servers over real sockets.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use config::Validate;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::{ClientSettings, Server, ServerSettings, client};
+use crate::tls::{ClientTls, ServerTls};
+
+/// Answers with the body it got.
+async fn echo(request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    Response::new(Full::new(body))
+}
+
+/// Starts an echo server; dropping or firing the sender ends it.
+async fn start(settings: &ServerSettings) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
+    let server = Server::bind(settings).await.unwrap();
+    let address = server.local_addr().unwrap();
+    let (end, ended) = oneshot::channel();
+    let serving = tokio::spawn(server.serve(echo, async { drop(ended.await) }));
+    (address, end, serving)
+}
+
+#[tokio::test]
+async fn a_client_and_a_server_understand_each_other_and_shutdown_ends_the_server() {
+    let mut settings = ServerSettings::at("127.0.0.1:0");
+    settings.response_headers.insert("x-served-by".to_owned(), "us".into());
+    let (address, end, serving) = start(&settings).await;
+    let client = client(&ClientSettings::default()).unwrap();
+    let response = client.post(format!("http://{address}/")).body("hello").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["x-served-by"], "us");
+    assert_eq!(response.text().await.unwrap(), "hello");
+    drop(end);
+    serving.await.unwrap();
+    assert!(client.get(format!("http://{address}/")).send().await.is_err());
+}
+
+#[tokio::test]
+async fn tls_is_spoken_with_who_is_trusted_and_nobody_else() {
+    let ours = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let server_tls = ServerTls {
+        cert_pem: ours.cert.pem().as_str().into(),
+        key_pem: ours.signing_key.serialize_pem().as_str().into(),
+        ..ServerTls::default()
+    };
+    let settings = ServerSettings { tls: Some(server_tls), ..ServerSettings::at("127.0.0.1:0") };
+    settings.validate().unwrap();
+    let (address, _end, _serving) = start(&settings).await;
+    let url = format!("https://{address}/");
+
+    let trusting = ClientTls { ca_pem: ours.cert.pem().as_str().into(), ..ClientTls::default() };
+    let trusting = client(&ClientSettings { tls: trusting, ..ClientSettings::default() }).unwrap();
+    let response = trusting.post(&url).body("secret").send().await.unwrap();
+    assert_eq!(response.version(), http::Version::HTTP_2);
+    assert_eq!(response.text().await.unwrap(), "secret");
+
+    let other = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let wary = ClientTls { ca_pem: other.cert.pem().as_str().into(), ..ClientTls::default() };
+    let wary = client(&ClientSettings { tls: wary, ..ClientSettings::default() }).unwrap();
+    assert!(wary.post(&url).body("secret").send().await.is_err());
+
+    let careless = ClientTls { insecure_skip_verify: true, ..ClientTls::default() };
+    let careless = client(&ClientSettings { tls: careless, ..ClientSettings::default() }).unwrap();
+    assert!(careless.post(&url).body("secret").send().await.is_ok());
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_an_error_that_names_it() {
+    let (address, _end, _serving) = start(&ServerSettings::at("127.0.0.1:0")).await;
+    let taken = Server::bind(&ServerSettings::at(address.to_string())).await.unwrap_err();
+    assert_eq!(taken.to_string(), format!("cannot listen on {address}"));
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused() {
+    assert!(ServerSettings::at("localhost").validate().is_err());
+    assert!(ServerSettings::at("localhost:4318").validate().is_ok());
+    let tls = ServerSettings { tls: Some(ServerTls::default()), ..ServerSettings::at("localhost:4318") };
+    assert_eq!(tls.validate().unwrap_err().field, "tls.cert_file");
+    let client = ClientSettings { endpoint: "localhost:4318".to_owned(), ..ClientSettings::default() };
+    assert_eq!(client.validate().unwrap_err().field, "endpoint");
+}
