@@ -66,7 +66,7 @@ pub struct TlsConfig {
 
 impl TlsConfig {
     /// The same under the collector's keys.
-    pub fn to_client(&self) -> ClientTls {
+    pub(super) fn to_client(&self) -> ClientTls {
         let version = |name: &str| match name {
             "TLS10" => "1.0".to_owned(),
             "TLS11" => "1.1".to_owned(),

@@ -22,7 +22,7 @@ use super::units;
 
 /// Why a scrape's body was refused as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ScrapeError {
+pub(super) enum ScrapeError {
     /// The text is malformed.
     #[error("malformed exposition: {0}")]
     Parse(#[from] ParseError),
@@ -46,15 +46,15 @@ pub enum ScrapeError {
 
 /// How many samples a scrape had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(super) struct Counts {
     /// The target exposed.
-    pub scraped: u64,
+    pub(super) scraped: u64,
     /// Were left after `metric_relabel_configs`.
-    pub kept: u64,
+    pub(super) kept: u64,
     /// Belong to series that the last scrape did not have.
-    pub added: u64,
+    pub(super) added: u64,
     /// Could not be used: a second value for the same series, or a time before 1970.
-    pub unusable: u64,
+    pub(super) unusable: u64,
 }
 
 /// What `# TYPE`, `# HELP` and `# UNIT` say of a family.
@@ -160,7 +160,12 @@ impl<'a> Collect<'a> {
         self.declared.entry(name).or_default()
     }
 
-    fn sample(&mut self, mut sample: Sample<'a>, labels: &mut Labels<'a>, line: usize) -> Result<(), ScrapeError> {
+    fn sample(
+        &mut self,
+        mut sample: Sample<'a>,
+        labels: &mut Labels<'a>,
+        line: usize,
+    ) -> Result<(), ScrapeError> {
         self.counts.scraped += 1;
         self.target.add_labels(labels);
         let rules = &self.target.job.metric_rules;

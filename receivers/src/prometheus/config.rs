@@ -137,7 +137,7 @@ pub enum Scheme {
 
 impl Scheme {
     /// As in a URL.
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
@@ -210,17 +210,17 @@ impl Default for ScrapeConfig {
 
 impl ScrapeConfig {
     /// How often to scrape.
-    pub fn interval(&self, global: &GlobalConfig) -> Duration {
+    pub(super) fn interval(&self, global: &GlobalConfig) -> Duration {
         self.scrape_interval.unwrap_or(global.scrape_interval)
     }
 
     /// How long a scrape may take.
-    pub fn timeout(&self, global: &GlobalConfig) -> Duration {
+    pub(super) fn timeout(&self, global: &GlobalConfig) -> Duration {
         self.scrape_timeout.unwrap_or_else(|| global.scrape_timeout.min(self.interval(global)))
     }
 
     /// The largest body that is taken, after decompression.
-    pub fn max_body(&self) -> usize {
+    pub(super) fn max_body(&self) -> usize {
         /// A million samples fit; more would be a target gone wrong.
         const DEFAULT: ByteSize = ByteSize::from_mib(64);
         if self.body_size_limit.0 == 0 { DEFAULT.as_usize() } else { self.body_size_limit.as_usize() }
@@ -233,9 +233,10 @@ impl ScrapeConfig {
         unless(!interval.is_zero(), "scrape_interval", "must be positive")?;
         unless(!timeout.is_zero(), "scrape_timeout", "must be positive")?;
         unless(timeout <= interval, "scrape_timeout", "must not be longer than the scrape interval")?;
-        for (key, rules) in
-            [("relabel_configs", &self.relabel_configs), ("metric_relabel_configs", &self.metric_relabel_configs)]
-        {
+        for (key, rules) in [
+            ("relabel_configs", &self.relabel_configs),
+            ("metric_relabel_configs", &self.metric_relabel_configs),
+        ] {
             for (i, rule) in rules.iter().enumerate() {
                 rule.compile(&at(&format!("{key}.{i}")))?;
             }
@@ -348,9 +349,11 @@ mod tests {
         assert_eq!(job(serde_json::json!({})), place("job_name"));
         let long = serde_json::json!({"job_name": "a", "scrape_interval": "5s", "scrape_timeout": "6s"});
         assert_eq!(job(long), place("scrape_timeout"));
-        let rule = serde_json::json!({"job_name": "a", "relabel_configs": [{"action": "keep", "regex": "("}]});
+        let rule =
+            serde_json::json!({"job_name": "a", "relabel_configs": [{"action": "keep", "regex": "("}]});
         assert_eq!(job(rule), place("relabel_configs.0.regex"));
-        let twice = serde_json::json!({"job_name": "a", "bearer_token": "x", "basic_auth": {"username": "y"}});
+        let twice =
+            serde_json::json!({"job_name": "a", "bearer_token": "x", "basic_auth": {"username": "y"}});
         assert_eq!(job(twice), place("authorization"));
         assert!(parse(serde_json::json!({})).is_err());
     }

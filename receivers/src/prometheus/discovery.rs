@@ -180,7 +180,8 @@ mod tests {
     fn files_come_change_break_and_go() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
-        let mut discovery = discovery(path("*.{json,yml}").to_str().unwrap().replace("{json,yml}", "json").as_str());
+        let mut discovery =
+            discovery(path("*.{json,yml}").to_str().unwrap().replace("{json,yml}", "json").as_str());
         assert_eq!(instances(&mut discovery), ["s:1"]);
         std::fs::write(path("x.json"), r#"[{"targets": ["x:1", "x:2"], "labels": {"n": 1}}]"#).unwrap();
         std::fs::write(path("other.txt"), "no targets").unwrap();

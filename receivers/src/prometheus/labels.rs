@@ -5,25 +5,25 @@ use std::borrow::Cow;
 use super::text::LabelPairs;
 
 /// The label that holds a sample's metric name during relabelling.
-pub const NAME: &str = "__name__";
+pub(super) const NAME: &str = "__name__";
 
 /// A label set. Borrows from a scrape's body where it can.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Labels<'a>(LabelPairs<'a>);
+pub(super) struct Labels<'a>(LabelPairs<'a>);
 
 impl<'a> Labels<'a> {
     /// The value of `name`; empty if there is no such label.
-    pub fn get(&self, name: &str) -> &str {
+    pub(super) fn get(&self, name: &str) -> &str {
         self.position(name).map_or("", |at| &self.0[at].1)
     }
 
     /// Whether there is such a label.
-    pub fn contains(&self, name: &str) -> bool {
+    pub(super) fn contains(&self, name: &str) -> bool {
         self.position(name).is_ok()
     }
 
     /// Sets a label; an empty value removes it.
-    pub fn set(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
+    pub(super) fn set(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
         let (name, value) = (name.into(), value.into());
         match (self.position(&name), value.is_empty()) {
             (Ok(at), true) => drop(self.0.remove(at)),
@@ -34,42 +34,42 @@ impl<'a> Labels<'a> {
     }
 
     /// Removes a label and returns its value.
-    pub fn take(&mut self, name: &str) -> Option<Cow<'a, str>> {
+    pub(super) fn take(&mut self, name: &str) -> Option<Cow<'a, str>> {
         self.position(name).ok().map(|at| self.0.remove(at).1)
     }
 
     /// Keeps the labels whose names `wanted` accepts.
-    pub fn retain(&mut self, mut wanted: impl FnMut(&str) -> bool) {
+    pub(super) fn retain(&mut self, mut wanted: impl FnMut(&str) -> bool) {
         self.0.retain(|(name, _)| wanted(name));
     }
 
     /// Name and value of every label, in order of name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
     /// How many labels there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there is no label.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Fills in what a parser read, reusing the memory; see [`Labels::parser_buffer`].
-    pub fn drop_empty(&mut self) {
+    pub(super) fn drop_empty(&mut self) {
         self.0.retain(|(_, value)| !value.is_empty());
     }
 
     /// The buffer for [`super::text::Parser::read`], which leaves it sorted; call [`Labels::drop_empty`] afterwards.
-    pub const fn parser_buffer(&mut self) -> &mut LabelPairs<'a> {
+    pub(super) const fn parser_buffer(&mut self) -> &mut LabelPairs<'a> {
         &mut self.0
     }
 
     /// The same labels, borrowing nothing.
-    pub fn into_owned(self) -> Labels<'static> {
+    pub(super) fn into_owned(self) -> Labels<'static> {
         Labels(
             self.0
                 .into_iter()

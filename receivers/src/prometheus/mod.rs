@@ -32,7 +32,9 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use self::auth::{Authorization, BasicAuth, TlsConfig};
-pub use self::config::{Config, FileSdConfig, GlobalConfig, PrometheusConfig, Scheme, ScrapeConfig, TargetGroup};
+pub use self::config::{
+    Config, FileSdConfig, GlobalConfig, PrometheusConfig, Scheme, ScrapeConfig, TargetGroup,
+};
 use self::discovery::Discovery;
 pub use self::relabel::{Action, RelabelConfig};
 use self::scrape::{Scraper, Shared};

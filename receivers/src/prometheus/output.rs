@@ -162,7 +162,13 @@ impl Output {
         &mut metrics[position]
     }
 
-    pub(super) fn push_number(&mut self, index: u32, family: &Family, at: (u32, u32), point: NumberDataPoint) {
+    pub(super) fn push_number(
+        &mut self,
+        index: u32,
+        family: &Family,
+        at: (u32, u32),
+        point: NumberDataPoint,
+    ) {
         match &mut self.metric(index, family, at).data {
             Some(Data::Gauge(gauge)) => gauge.data_points.push(point),
             Some(Data::Sum(sum)) => sum.data_points.push(point),
@@ -170,20 +176,39 @@ impl Output {
         }
     }
 
-    pub(super) fn push_histogram(&mut self, index: u32, family: &Family, at: (u32, u32), point: HistogramDataPoint) {
+    pub(super) fn push_histogram(
+        &mut self,
+        index: u32,
+        family: &Family,
+        at: (u32, u32),
+        point: HistogramDataPoint,
+    ) {
         if let Some(Data::Histogram(histogram)) = &mut self.metric(index, family, at).data {
             histogram.data_points.push(point);
         }
     }
 
-    pub(super) fn push_summary(&mut self, index: u32, family: &Family, at: (u32, u32), point: SummaryDataPoint) {
+    pub(super) fn push_summary(
+        &mut self,
+        index: u32,
+        family: &Family,
+        at: (u32, u32),
+        point: SummaryDataPoint,
+    ) {
         if let Some(Data::Summary(summary)) = &mut self.metric(index, family, at).data {
             summary.data_points.push(point);
         }
     }
 
     /// A gauge's point.
-    pub(super) fn push_value(&mut self, index: u32, family: &Family, place: Place, value: f64, time: Timestamp) {
+    pub(super) fn push_value(
+        &mut self,
+        index: u32,
+        family: &Family,
+        place: Place,
+        value: f64,
+        time: Timestamp,
+    ) {
         let point = NumberDataPoint {
             attributes: place.attributes,
             time_unix_nano: time.as_nanos(),
@@ -270,11 +295,9 @@ fn empty_metric(family: &Family) -> Metric {
     let aggregation_temporality = AggregationTemporality::Cumulative as i32;
     let data = match family.shape {
         Shape::Gauge => Data::Gauge(Gauge::default()),
-        Shape::Sum { monotonic } => Data::Sum(Sum {
-            data_points: Vec::new(),
-            aggregation_temporality,
-            is_monotonic: monotonic,
-        }),
+        Shape::Sum { monotonic } => {
+            Data::Sum(Sum { data_points: Vec::new(), aggregation_temporality, is_monotonic: monotonic })
+        }
         Shape::Histogram => Data::Histogram(Histogram { data_points: Vec::new(), aggregation_temporality }),
         Shape::Summary => Data::Summary(Summary::default()),
     };

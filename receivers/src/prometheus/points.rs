@@ -93,11 +93,12 @@ impl Group {
         let Some(count) = count else { return false };
         let time = self.timestamp.and_then(|time| u64::try_from(time).ok()).unwrap_or(scraped.as_nanos());
         // `as` saturates; a time before 1970 or far in the future is no start.
-        let created = self.created.map(|seconds| (seconds * 1e9) as u64).filter(|start| (1..=time).contains(start));
+        let created =
+            self.created.map(|seconds| (seconds * 1e9) as u64).filter(|start| (1..=time).contains(start));
         let tracked = track_timestamps || self.timestamp.is_none();
         let start = memory.emit(self.id, Emitted { created, count, time, tracked });
         let place = std::mem::take(&mut self.place);
-        let (resource, scope) = (place.resource, place.scope);
+        let (index, resource, scope) = (self.family_index, place.resource, place.scope);
         match family.shape {
             Shape::Gauge | Shape::Sum { .. } => {
                 let point = NumberDataPoint {
@@ -108,15 +109,15 @@ impl Group {
                     value: Some(number_data_point::Value::AsDouble(count)),
                     flags: 0,
                 };
-                output.push_number(self.family_index, &family, (resource, scope), point);
+                output.push_number(index, &family, (resource, scope), point);
             }
             Shape::Histogram => {
                 let point = self.histogram(place, count, start, time);
-                output.push_histogram(self.family_index, &family, (resource, scope), point);
+                output.push_histogram(index, &family, (resource, scope), point);
             }
             Shape::Summary => {
                 let point = self.summary(place, count, start, time);
-                output.push_summary(self.family_index, &family, (resource, scope), point);
+                output.push_summary(index, &family, (resource, scope), point);
             }
         }
         true

@@ -104,7 +104,7 @@ impl RelabelConfig {
     ///
     /// # Errors
     /// If it cannot work; `field` is its place.
-    pub fn compile(&self, field: &str) -> Result<Rule, Invalid> {
+    pub(super) fn compile(&self, field: &str) -> Result<Rule, Invalid> {
         let at = |key: &str| format!("{field}.{key}");
         if self.needs_target() && self.target_label.is_empty() {
             return Err(Invalid::new(at("target_label"), "is required by this action"));
@@ -124,7 +124,7 @@ impl RelabelConfig {
 
 /// A rule, ready to use.
 #[derive(Clone, Debug)]
-pub struct Rule {
+pub(super) struct Rule {
     config: RelabelConfig,
     regex: Regex,
     /// Writes a constant, whatever the input.
@@ -132,7 +132,7 @@ pub struct Rule {
 }
 
 /// Applies `rules` in order. Whether the target or sample is kept.
-pub fn apply(rules: &[Rule], labels: &mut Labels<'_>) -> bool {
+pub(super) fn apply(rules: &[Rule], labels: &mut Labels<'_>) -> bool {
     rules.iter().all(|rule| rule.apply(labels))
 }
 
@@ -224,10 +224,7 @@ mod tests {
             pairs(&[("a", "foo"), ("b", "bar"), ("baz", "oo-ba")])
         );
         // The expression must match the whole input.
-        assert_eq!(
-            relabel(rule, &[("a", "xfoo"), ("b", "bar")]),
-            pairs(&[("a", "xfoo"), ("b", "bar")])
-        );
+        assert_eq!(relabel(rule, &[("a", "xfoo"), ("b", "bar")]), pairs(&[("a", "xfoo"), ("b", "bar")]));
     }
 
     #[test]
@@ -287,9 +284,20 @@ mod tests {
     #[test]
     fn a_rule_that_cannot_work_is_refused_with_its_place() {
         let refused = |rule: RelabelConfig| rule.compile("rules.0").unwrap_err().field;
-        assert_eq!(refused(RelabelConfig { regex: "(".to_owned(), target_label: "x".to_owned(), ..RelabelConfig::default() }), "rules.0.regex");
+        assert_eq!(
+            refused(RelabelConfig {
+                regex: "(".to_owned(),
+                target_label: "x".to_owned(),
+                ..RelabelConfig::default()
+            }),
+            "rules.0.regex"
+        );
         assert_eq!(refused(RelabelConfig::default()), "rules.0.target_label");
-        let hash = RelabelConfig { action: Action::HashMod, target_label: "x".to_owned(), ..RelabelConfig::default() };
+        let hash = RelabelConfig {
+            action: Action::HashMod,
+            target_label: "x".to_owned(),
+            ..RelabelConfig::default()
+        };
         assert_eq!(refused(hash), "rules.0.modulus");
     }
 }

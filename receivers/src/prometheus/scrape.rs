@@ -228,7 +228,12 @@ fn reports(target: &Target, counts: Counts, is_up: bool, elapsed: Duration, size
         let limit = target.job.config.sample_limit as f64;
         rows.push(row("scrape_timeout_seconds", "The configured timeout", "s", target.timeout.as_secs_f64()));
         rows.push(row("scrape_sample_limit", "The configured limit of samples, 0 for none", "", limit));
-        rows.push(row("scrape_body_size_bytes", "The size of the body after decompression", "By", size as f64));
+        rows.push(row(
+            "scrape_body_size_bytes",
+            "The size of the body after decompression",
+            "By",
+            size as f64,
+        ));
     }
     rows
 }

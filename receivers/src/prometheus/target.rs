@@ -243,7 +243,10 @@ mod tests {
         Arc::new(Job::all(&config).unwrap().remove(0))
     }
 
-    fn target(job: &Arc<Job>, labels: &[(&'static str, &'static str)]) -> Result<Option<Target>, TargetError> {
+    fn target(
+        job: &Arc<Job>,
+        labels: &[(&'static str, &'static str)],
+    ) -> Result<Option<Target>, TargetError> {
         Target::new(job, labels.iter().copied().collect())
     }
 
@@ -251,7 +254,8 @@ mod tests {
     fn a_target_has_a_url_and_labels() {
         let job = job(serde_json::json!({"job_name": "node", "params": {"collect[]": ["cpu", "disk"]},
             "relabel_configs": [{"source_labels": ["__meta_zone"], "target_label": "zone"}]}));
-        let target = target(&job, &[("__address__", "10.0.0.1:9100"), ("__meta_zone", "a")]).unwrap().unwrap();
+        let target =
+            target(&job, &[("__address__", "10.0.0.1:9100"), ("__meta_zone", "a")]).unwrap().unwrap();
         assert_eq!(target.url.as_str(), "http://10.0.0.1:9100/metrics?collect%5B%5D=cpu&collect%5B%5D=disk");
         let labels: Vec<_> = target.labels.iter().collect();
         assert_eq!(labels, [("instance", "10.0.0.1:9100"), ("job", "node"), ("zone", "a")]);
@@ -302,7 +306,9 @@ mod tests {
         let job = job(serde_json::json!({"job_name": "a"}));
         let now = pdata::Timestamp::from_secs(1_700_000_000);
         let offsets: std::collections::BTreeSet<_> = (0..100)
-            .map(|i| Target::new(&job, [("__address__", format!("h:{i}"))].into_iter().collect()).unwrap().unwrap())
+            .map(|i| {
+                Target::new(&job, [("__address__", format!("h:{i}"))].into_iter().collect()).unwrap().unwrap()
+            })
             .map(|target| target.offset(now).as_secs())
             .collect();
         assert!(offsets.len() > 30, "{offsets:?}");

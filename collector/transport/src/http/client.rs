@@ -113,6 +113,14 @@ pub(crate) fn header_map(headers: &BTreeMap<String, Opaque>) -> Result<HeaderMap
 /// # Errors
 /// If certificates, headers or the proxy are not usable.
 pub fn client(settings: &ClientSettings) -> Result<reqwest::Client, TransportError> {
+    client_builder(settings)?.build().map_err(|error| TransportError::Client(describe(&error)))
+}
+
+/// A builder of a client for these settings, for those who want more than the settings say.
+///
+/// # Errors
+/// If certificates, headers or the proxy are not usable.
+pub fn client_builder(settings: &ClientSettings) -> Result<reqwest::ClientBuilder, TransportError> {
     let alpn: &[&str] = if settings.force_attempt_http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
     let tls = settings.tls.client_config(alpn)?;
     let mut builder = reqwest::Client::builder()
@@ -138,5 +146,5 @@ pub fn client(settings: &ClientSettings) -> Result<reqwest::Client, TransportErr
             .map_err(|error| TransportError::setting("proxy_url", describe(&error)))?;
         builder = builder.proxy(proxy);
     }
-    builder.build().map_err(|error| TransportError::Client(describe(&error)))
+    Ok(builder)
 }

@@ -6,7 +6,7 @@ mod cors;
 mod listener;
 mod server;
 
-pub use client::{ClientSettings, client};
+pub use client::{ClientSettings, client, client_builder};
 pub use cors::CorsSettings;
 pub use server::{Server, ServerSettings};
 

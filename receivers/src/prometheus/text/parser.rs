@@ -109,7 +109,11 @@ impl<'a> Parser<'a> {
 /// A help text's escapes: backslash and line feed, and in OpenMetrics the quote too.
 fn unescape_help(text: &str, format: Format) -> Cow<'_, str> {
     let text = text.trim_end_matches('\r');
-    if memchr::memchr(b'\\', text.as_bytes()).is_none() { Cow::Borrowed(text) } else { unescape(text, format) }
+    if memchr::memchr(b'\\', text.as_bytes()).is_none() {
+        Cow::Borrowed(text)
+    } else {
+        unescape(text, format)
+    }
 }
 
 fn unescape(text: &str, format: Format) -> Cow<'_, str> {
@@ -263,7 +267,11 @@ impl<'a> Line<'a> {
     }
 
     /// Labels up to and with the closing brace. A quoted string without a value is the metric's name.
-    fn labels(&mut self, labels: &mut LabelPairs<'a>, name: &mut Option<Cow<'a, str>>) -> Result<(), Problem> {
+    fn labels(
+        &mut self,
+        labels: &mut LabelPairs<'a>,
+        name: &mut Option<Cow<'a, str>>,
+    ) -> Result<(), Problem> {
         let mut sorted = true;
         loop {
             self.skip_blanks();

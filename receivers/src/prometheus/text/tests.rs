@@ -5,7 +5,6 @@ use proptest::prelude::*;
 use super::*;
 
 const NODE: &[u8] = include_bytes!("../testdata/node_exporter.txt");
-const NODE_OPENMETRICS: &[u8] = include_bytes!("../testdata/node_exporter.openmetrics");
 
 type Owned = (String, Vec<(String, String)>, f64, Option<i64>);
 
@@ -102,7 +101,7 @@ fn openmetrics_has_units_exemplars_and_seconds() {
 
 #[test]
 fn quoted_names_may_hold_any_text() {
-    let (name, own, value, _) = one("{\"http.server\",\"status.code\"=\"200\",größe_=\"x\"} 1".replace("größe_", "b").as_str());
+    let (name, own, value, _) = one("{\"http.server\",\"status.code\"=\"200\",b=\"x\"} 1");
     assert_eq!((name.as_str(), value), ("http.server", 1.0));
     assert_eq!(own, labels(&[("b", "x"), ("status.code", "200")]));
     let all = parse("# TYPE \"a.b\" gauge\n{\"a.b\"} 2\n".as_bytes(), Format::Classic).unwrap();
@@ -148,16 +147,14 @@ fn what_is_malformed_is_named_with_its_line() {
 
 #[test]
 fn a_node_exporter_is_read_to_the_last_line() {
-    for (body, format) in [(NODE, Format::Classic), (NODE_OPENMETRICS, Format::OpenMetrics)] {
-        let text = std::str::from_utf8(body).unwrap();
-        let lines = text.lines().filter(|line| !line.starts_with('#')).count();
-        let all = parse(body, format).unwrap();
-        let read = all.iter().filter(|(entry, _)| matches!(entry, Entry::Sample(_))).count();
-        let declared = all.iter().filter(|(entry, _)| matches!(entry, Entry::Type { .. })).count();
-        assert_eq!(read, lines);
-        assert_eq!(declared, text.lines().filter(|line| line.starts_with("# TYPE")).count());
-        assert!(read > 400, "{read}");
-    }
+    let text = std::str::from_utf8(NODE).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#')).count();
+    let all = parse(NODE, Format::Classic).unwrap();
+    let read = all.iter().filter(|(entry, _)| matches!(entry, Entry::Sample(_))).count();
+    let declared = all.iter().filter(|(entry, _)| matches!(entry, Entry::Type { .. })).count();
+    assert_eq!(read, lines);
+    assert_eq!(declared, text.lines().filter(|line| line.starts_with("# TYPE")).count());
+    assert!(read > 400, "{read}");
 }
 
 #[test]

@@ -1,0 +1,4 @@
+//! From text to OTLP, and from a served text to a delivered batch.
+
+mod conversion;
+mod scraping;
