@@ -194,7 +194,7 @@ impl<'a> Collect<'a> {
             self.counts.unusable += 1;
             return Ok(());
         }
-        let resolved = self.resolve(&sample.name, renamed);
+        let resolved = self.resolve(&sample.name, renamed.as_deref());
         match resolved.family.name.as_str() {
             "target_info" => self.output.target_info(labels),
             "otel_scope_info" => self.output.scope_info(labels),
@@ -232,7 +232,7 @@ impl<'a> Collect<'a> {
     }
 
     /// Where a sample's name belongs. A name that `metric_relabel_configs` changed keeps the type of the old one.
-    fn resolve(&mut self, name: &Cow<'a, str>, renamed: Option<Cow<'a, str>>) -> Resolved<'a> {
+    fn resolve(&mut self, name: &Cow<'a, str>, renamed: Option<&str>) -> Resolved<'a> {
         if renamed.is_none()
             && let Some(last) = &self.last
             && last.name == *name
@@ -243,7 +243,7 @@ impl<'a> Collect<'a> {
         let declared = self.declared.get(base).cloned().unwrap_or_default();
         let mut shape = Shape::of(declared.kind);
         let mut role = role;
-        let target_name = renamed.as_deref().unwrap_or(name);
+        let target_name = renamed.unwrap_or(name);
         let mut family_name = target_name;
         if matches!(shape, Shape::Histogram | Shape::Summary) {
             match target_name.strip_suffix(suffix) {

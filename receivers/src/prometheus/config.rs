@@ -320,13 +320,13 @@ fn scalar_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Str
 mod tests {
     use super::*;
 
-    fn parse(json: serde_json::Value) -> Result<Config, config::Errors> {
-        config::Section::from_json("prometheus", &json).parse()
+    fn parse(json: &serde_json::Value) -> Result<Config, config::Errors> {
+        config::Section::from_json("prometheus", json).parse()
     }
 
     #[test]
     fn a_usual_configuration_is_taken_with_the_usual_defaults() {
-        let config = parse(serde_json::json!({"config": {
+        let config = parse(&serde_json::json!({"config": {
             "global": {"scrape_interval": "15s", "external_labels": {"shard": 1}},
             "scrape_configs": [{"job_name": "node", "static_configs": [{"targets": ["a:9100"], "labels": {"tier": 2}}]}],
         }}))
@@ -343,7 +343,7 @@ mod tests {
     fn what_is_wrong_is_named_with_its_place() {
         let job = |job: serde_json::Value| {
             let json = serde_json::json!({"config": {"scrape_configs": [job]}});
-            parse(json).unwrap_err().0.remove(0).path
+            parse(&json).unwrap_err().0.remove(0).path
         };
         let place = |key| format!("prometheus.config.scrape_configs.0.{key}");
         assert_eq!(job(serde_json::json!({})), place("job_name"));
@@ -355,12 +355,12 @@ mod tests {
         let twice =
             serde_json::json!({"job_name": "a", "bearer_token": "x", "basic_auth": {"username": "y"}});
         assert_eq!(job(twice), place("authorization"));
-        assert!(parse(serde_json::json!({})).is_err());
+        assert!(parse(&serde_json::json!({})).is_err());
     }
 
     #[test]
     fn secrets_are_not_printed() {
-        let config = parse(serde_json::json!({"config": {"scrape_configs": [
+        let config = parse(&serde_json::json!({"config": {"scrape_configs": [
             {"job_name": "a", "basic_auth": {"username": "u", "password": "hunter2"}}]}}));
         assert!(!format!("{config:?}").contains("hunter2"));
     }

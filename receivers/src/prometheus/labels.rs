@@ -53,11 +53,6 @@ impl<'a> Labels<'a> {
         self.0.len()
     }
 
-    /// Whether there is no label.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Fills in what a parser read, reusing the memory; see [`Labels::parser_buffer`].
     pub(super) fn drop_empty(&mut self) {
         self.0.retain(|(_, value)| !value.is_empty());
@@ -66,16 +61,6 @@ impl<'a> Labels<'a> {
     /// The buffer for [`super::text::Parser::read`], which leaves it sorted; call [`Labels::drop_empty`] afterwards.
     pub(super) const fn parser_buffer(&mut self) -> &mut LabelPairs<'a> {
         &mut self.0
-    }
-
-    /// The same labels, borrowing nothing.
-    pub(super) fn into_owned(self) -> Labels<'static> {
-        Labels(
-            self.0
-                .into_iter()
-                .map(|(name, value)| (Cow::Owned(name.into_owned()), Cow::Owned(value.into_owned())))
-                .collect(),
-        )
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {
@@ -113,6 +98,6 @@ mod tests {
         assert_eq!(labels.get("a"), "");
         assert!(!labels.contains("a"));
         assert_eq!(labels.take("b").as_deref(), Some("2"));
-        assert!(labels.is_empty());
+        assert_eq!(labels.iter().count(), 0);
     }
 }

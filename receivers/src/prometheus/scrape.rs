@@ -123,7 +123,7 @@ impl Scraper {
         let size = fetched.as_ref().map_or(0, |fetched| fetched.body.len());
         let (target, mut memory) = (Arc::clone(&self.target), std::mem::take(&mut self.memory));
         let work = move || {
-            let digest = digest(&target, &mut memory, fetched, time, elapsed);
+            let digest = digest(&target, &mut memory, &fetched, time, elapsed);
             (digest, memory)
         };
         let done = if size > BLOCKING { tokio::task::spawn_blocking(work).await.ok() } else { Some(work()) };
@@ -183,13 +183,13 @@ impl Scraper {
 fn digest(
     target: &Target,
     memory: &mut Memory,
-    fetched: Result<Fetched, FetchError>,
+    fetched: &Result<Fetched, FetchError>,
     time: Timestamp,
     elapsed: Duration,
 ) -> Digest {
     let mut collect = Collect::new(target, memory);
     let size = fetched.as_ref().map_or(0, |fetched| fetched.body.len());
-    let error = match &fetched {
+    let error = match fetched {
         Ok(fetched) => collect.read(&fetched.body, fetched.format).err().map(|error| error.to_string()),
         Err(error) => Some(transport::describe(error)),
     };

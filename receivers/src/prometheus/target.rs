@@ -238,8 +238,9 @@ mod tests {
     use super::*;
 
     fn job(json: serde_json::Value) -> Arc<Job> {
-        let json = serde_json::json!({"config": {"scrape_configs": [json]}});
-        let config: Config = ::config::Section::from_json("prometheus", &json).parse().unwrap();
+        let mut config = serde_json::json!({"config": {"scrape_configs": [null]}});
+        config["config"]["scrape_configs"][0] = json;
+        let config: Config = ::config::Section::from_json("prometheus", &config).parse().unwrap();
         Arc::new(Job::all(&config).unwrap().remove(0))
     }
 

@@ -31,7 +31,8 @@ impl Scene {
 
     fn with(global: serde_json::Value, mut job: serde_json::Value) -> Self {
         job["job_name"] = "shop".into();
-        let json = json!({"config": {"global": global, "scrape_configs": [job]}});
+        let mut json = json!({"config": {"scrape_configs": [job]}});
+        json["config"]["global"] = global;
         let config: Config = ::config::Section::from_json("prometheus", &json).parse().unwrap();
         let job = Arc::new(Job::all(&config).unwrap().remove(0));
         let labels = [("__address__", "10.1.2.3:8080")].into_iter().collect();
