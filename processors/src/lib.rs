@@ -2,19 +2,29 @@
 
 mod actions;
 pub mod attributes;
+pub mod batch;
 pub mod detect;
 pub mod filter;
 pub mod forward;
 mod matching;
 pub mod memory_limiter;
+pub mod normalize;
 pub mod resource;
+mod resource_cache;
 mod values;
 
 use component::{ConnectorFactory, ProcessorFactory};
 
 /// Every processor of this build, by type name. Adding one here is all the registration there is.
-pub const FACTORIES: &[ProcessorFactory] =
-    &[attributes::FACTORY, detect::FACTORY, filter::FACTORY, memory_limiter::FACTORY, resource::FACTORY];
+pub const FACTORIES: &[ProcessorFactory] = &[
+    attributes::FACTORY,
+    batch::FACTORY,
+    detect::FACTORY,
+    filter::FACTORY,
+    memory_limiter::FACTORY,
+    normalize::FACTORY,
+    resource::FACTORY,
+];
 
 /// Every connector of this build, by type name. Adding one here is all the registration there is.
 pub const CONNECTORS: &[ConnectorFactory] = &[forward::FACTORY];

@@ -178,11 +178,13 @@ fn remove_points(data: &mut MetricsData, mut verdicts: Verdicts) {
         group.scope_metrics.retain_mut(|scope| {
             scope.metrics.retain_mut(|metric| {
                 let (before, after) = match &mut metric.data {
-                    Some(Data::Gauge(data)) => retain(&mut data.data_points, &mut verdicts),
-                    Some(Data::Sum(data)) => retain(&mut data.data_points, &mut verdicts),
-                    Some(Data::Histogram(data)) => retain(&mut data.data_points, &mut verdicts),
-                    Some(Data::ExponentialHistogram(data)) => retain(&mut data.data_points, &mut verdicts),
-                    Some(Data::Summary(data)) => retain(&mut data.data_points, &mut verdicts),
+                    Some(Data::Gauge(data)) => retain_points(&mut data.data_points, &mut verdicts),
+                    Some(Data::Sum(data)) => retain_points(&mut data.data_points, &mut verdicts),
+                    Some(Data::Histogram(data)) => retain_points(&mut data.data_points, &mut verdicts),
+                    Some(Data::ExponentialHistogram(data)) => {
+                        retain_points(&mut data.data_points, &mut verdicts)
+                    }
+                    Some(Data::Summary(data)) => retain_points(&mut data.data_points, &mut verdicts),
                     None => (0, 0),
                 };
                 before == 0 || after > 0
@@ -193,7 +195,7 @@ fn remove_points(data: &mut MetricsData, mut verdicts: Verdicts) {
     });
 }
 
-fn retain<P>(points: &mut Vec<P>, verdicts: &mut Verdicts) -> (usize, usize) {
+fn retain_points<P>(points: &mut Vec<P>, verdicts: &mut Verdicts) -> (usize, usize) {
     let before = points.len();
     points.retain(|_| verdicts.next_is_kept());
     (before, points.len())

@@ -1,16 +1,17 @@
 #![doc = include_str!("README.md")]
 
 mod config;
+#[cfg(test)]
+mod tests;
 
 use component::{
     Affinity, BuildError, ConfigSpec, Output, ProcessError, Processor, ProcessorFactory, Stability,
 };
-use pdata::proto::common::KeyValue;
-use pdata::proto::resource::Resource;
 use pdata::{Batch, SignalSet};
 
 pub use self::config::Config;
 use crate::actions::Actions;
+use crate::resource_cache::{ResourceCache, rewrite};
 
 /// Builds `resource` processors.
 pub const FACTORY: ProcessorFactory = ProcessorFactory {
@@ -25,36 +26,20 @@ pub const FACTORY: ProcessorFactory = ProcessorFactory {
         let actions = config
             .compile()
             .map_err(|invalid| BuildError::Config(section.error(&invalid.field, invalid.message)))?;
-        Ok(Box::new(ResourceProcessor { actions }))
+        Ok(Box::new(ResourceProcessor { actions, cache: ResourceCache::default() }))
     },
 };
 
 struct ResourceProcessor {
     actions: Actions,
+    cache: ResourceCache,
 }
 
 impl Processor for ResourceProcessor {
-    fn process(&mut self, mut batch: Batch, output: &mut Output) -> Result<(), ProcessError> {
-        match &mut batch {
-            Batch::Traces(traces) => traces.modify(|data| {
-                data.resource_spans.iter_mut().for_each(|group| self.apply(&mut group.resource));
-            }),
-            Batch::Logs(logs) => logs.modify(|data| {
-                data.resource_logs.iter_mut().for_each(|group| self.apply(&mut group.resource));
-            }),
-            Batch::Metrics(metrics) => metrics.modify(|data| {
-                data.resource_metrics.iter_mut().for_each(|group| self.apply(&mut group.resource));
-            }),
-            Batch::Events(_) => {}
-        }
-        output.emit(batch);
+    fn process(&mut self, batch: Batch, output: &mut Output) -> Result<(), ProcessError> {
+        output.emit(rewrite(&batch, |resource| {
+            self.cache.changed(resource, "", |attributes| self.actions.apply(attributes))
+        }));
         Ok(())
-    }
-}
-
-impl ResourceProcessor {
-    fn apply(&self, resource: &mut Option<Resource>) {
-        let attributes: &mut Vec<KeyValue> = &mut resource.get_or_insert_default().attributes;
-        self.actions.apply(attributes);
     }
 }
