@@ -4,9 +4,14 @@
 //! (`{"type":"anomaly",...}`). Fields are only ever added.
 
 mod number;
+mod otlp;
+#[cfg(test)]
+mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+pub use otlp::{from_logs, to_logs};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -55,6 +60,24 @@ impl Event {
             Self::Forecast(forecast) => forecast.time,
             Self::Change(change) => change.time,
             Self::Action(action) => action.time,
+        }
+    }
+
+    /// What happened, for people.
+    pub fn message(&self) -> Cow<'_, str> {
+        match self {
+            Self::Anomaly(anomaly) => Cow::Borrowed(&anomaly.message),
+            Self::Incident(incident) => Cow::Borrowed(&incident.title),
+            Self::Score(score) => Cow::Owned(format!("score {:.3} for value {}", score.score, score.value)),
+            Self::Forecast(forecast) => Cow::Owned(format!(
+                "{} of {}: {} points predicted by {}",
+                forecast.name,
+                forecast.service,
+                forecast.points.len(),
+                forecast.model
+            )),
+            Self::Change(change) => Cow::Borrowed(&change.message),
+            Self::Action(action) => Cow::Borrowed(&action.message),
         }
     }
 
