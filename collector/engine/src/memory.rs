@@ -1,105 +1,100 @@
 //! Watches the process's memory and sets the gate's pressure.
 //!
-//! The limit is a share of what the machine or the container has. Above the soft limit receivers refuse with a retryable
-//! error, before they read a body.
+//! Limits are those of a `memory_limiter` if there is one, or else a share of what the machine or the container has. Above
+//! the soft limit receivers refuse with a retryable error, before they read a body.
 
 use std::path::Path;
 use std::time::Duration;
 
-use component::{Admission, Pressure, Telemetry};
+use component::memory::{MemoryLimiterConfig, MemoryLimits, MemoryProbe, Scope, decide};
+use component::{Admission, Handles, Telemetry};
 use tokio::task::JoinHandle;
 
-/// Where receivers begin to refuse, as a share of the memory there is.
-const SOFT: f64 = 0.75;
-/// Where memory is given back as well.
-const HARD: f64 = 0.90;
-/// Pressure ends only this much below the limit, so that it does not flap.
-const HYSTERESIS: f64 = 0.05;
+/// Where receivers begin to refuse, and where memory is given back as well, in percent of the memory there is; if no
+/// `memory_limiter` says otherwise.
+const PERCENT: (u64, u64) = (75, 90);
+/// How often memory is measured then.
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Starts the watch. It ends when the handle is aborted.
-pub(crate) fn watch(admission: Admission, telemetry: &Telemetry) -> JoinHandle<()> {
+pub(crate) fn watch(admission: Admission, telemetry: &Telemetry, handles: Handles) -> JoinHandle<()> {
     let rss = telemetry.gauge("otelcol_process_memory_rss", "Resident memory, in bytes.", &[]);
-    let limit = limit_bytes(Path::new("/"));
     tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(INTERVAL);
-        loop {
-            ticks.tick().await;
-            let Some(used) = resident_bytes() else { continue };
-            rss.set(used as f64);
-            if let Some(limit) = limit {
-                let before = admission.pressure();
-                let now = decide(used as f64 / limit as f64, before);
-                if now != before {
-                    tracing::warn!(?now, used, limit, "memory pressure changed");
-                    admission.set_pressure(now);
-                }
+        let probe = match MemoryProbe::detect(Path::new("/")) {
+            Ok(probe) => probe,
+            Err(error) => {
+                tracing::error!(%error, "memory cannot be measured and is not limited");
+                return;
             }
+        };
+        loop {
+            // Looked up each time: a reload may bring other settings.
+            let settings = handles.get::<MemoryLimiterConfig>();
+            let limits = limits(settings.as_deref(), probe.limit());
+            if let Ok(resident) = probe.resident() {
+                rss.set(resident as f64);
+            }
+            match probe.usage(limits.scope) {
+                Ok(used) => {
+                    let before = admission.pressure();
+                    let now = decide(used, &limits, before);
+                    if now != before {
+                        let MemoryLimits { soft, hard, .. } = limits;
+                        tracing::warn!(?now, used, soft, hard, "memory pressure changed");
+                        admission.set_pressure(now);
+                    }
+                }
+                Err(error) => tracing::debug!(%error, "memory cannot be measured now"),
+            }
+            let interval = settings.map_or(INTERVAL, |settings| settings.check_interval.get());
+            tokio::time::sleep(interval).await;
         }
     })
 }
 
-fn decide(share: f64, before: Pressure) -> Pressure {
-    let limit = |base: f64, level| if before >= level { base - HYSTERESIS } else { base };
-    if share >= limit(HARD, Pressure::Hard) {
-        Pressure::Hard
-    } else if share >= limit(SOFT, Pressure::Soft) {
-        Pressure::Soft
-    } else {
-        Pressure::Normal
-    }
-}
-
-/// The container's limit (cgroup v2, then v1), or the machine's memory.
-fn limit_bytes(root: &Path) -> Option<u64> {
-    let number = |path: &str| std::fs::read_to_string(root.join(path)).ok()?.trim().parse::<u64>().ok();
-    let total = std::fs::read_to_string(root.join("proc/meminfo")).ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?.to_owned();
-        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
-    });
-    let container =
-        number("sys/fs/cgroup/memory.max").or_else(|| number("sys/fs/cgroup/memory/memory.limit_in_bytes"));
-    match (container, total) {
-        (Some(container), Some(total)) => Some(container.min(total)),
-        (container, total) => container.or(total),
-    }
-}
-
-fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+fn limits(settings: Option<&MemoryLimiterConfig>, available: u64) -> MemoryLimits {
+    settings.map_or_else(
+        || {
+            let (soft, hard) = PERCENT;
+            let share = |percent| available / 100 * percent;
+            MemoryLimits { soft: share(soft), hard: share(hard), scope: Scope::Process }
+        },
+        |settings| settings.limits(available),
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use component::Pressure;
+
     use super::*;
 
     #[test]
-    fn pressure_rises_at_the_limits_and_falls_below_them() {
-        assert_eq!(decide(0.74, Pressure::Normal), Pressure::Normal);
-        assert_eq!(decide(0.76, Pressure::Normal), Pressure::Soft);
-        assert_eq!(decide(0.72, Pressure::Soft), Pressure::Soft);
-        assert_eq!(decide(0.69, Pressure::Soft), Pressure::Normal);
-        assert_eq!(decide(0.95, Pressure::Normal), Pressure::Hard);
-        assert_eq!(decide(0.86, Pressure::Hard), Pressure::Hard);
+    fn a_memory_limiter_goes_before_the_defaults() {
+        let settings = MemoryLimiterConfig { limit_mib: 1, ..MemoryLimiterConfig::default() };
+        assert_eq!(limits(Some(&settings), 1 << 30).hard, 1 << 20);
+        let default = limits(None, 1000);
+        assert_eq!((default.soft, default.hard), (750, 900));
     }
 
-    #[test]
-    fn the_smaller_of_container_and_machine_counts() {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(root.path().join("proc")).unwrap();
-        std::fs::create_dir_all(root.path().join("sys/fs/cgroup")).unwrap();
-        std::fs::write(root.path().join("proc/meminfo"), "MemTotal:  1000 kB\n").unwrap();
-        assert_eq!(limit_bytes(root.path()), Some(1_024_000));
-        std::fs::write(root.path().join("sys/fs/cgroup/memory.max"), "max\n").unwrap();
-        assert_eq!(limit_bytes(root.path()), Some(1_024_000));
-        std::fs::write(root.path().join("sys/fs/cgroup/memory.max"), "4096\n").unwrap();
-        assert_eq!(limit_bytes(root.path()), Some(4096));
-    }
-
-    #[test]
-    fn this_process_uses_memory() {
-        assert!(resident_bytes().is_some_and(|bytes| bytes > 0));
+    #[tokio::test(start_paused = true)]
+    async fn pressure_follows_settings_that_come_and_change() {
+        let (admission, telemetry, handles) =
+            (Admission::default(), Telemetry::default(), Handles::default());
+        let watch = watch(admission.clone(), &telemetry, handles.clone());
+        let later = || tokio::time::sleep(Duration::from_secs(3));
+        later().await;
+        assert_eq!(admission.pressure(), Pressure::Normal);
+        assert!(telemetry.total("otelcol_process_memory_rss") > 0.0);
+        let limit = |limit_mib| Arc::new(MemoryLimiterConfig { limit_mib, ..MemoryLimiterConfig::default() });
+        handles.offer(limit(1));
+        later().await;
+        assert_eq!(admission.pressure(), Pressure::Hard, "every process is larger than 1 MiB");
+        handles.offer(limit(1 << 20));
+        later().await;
+        assert_eq!(admission.pressure(), Pressure::Normal);
+        watch.abort();
     }
 }

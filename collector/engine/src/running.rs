@@ -122,7 +122,8 @@ impl Engine {
         environment: Environment,
     ) -> Result<Self, EngineError> {
         environment.handles.offer(Arc::new(environment.health.clone()));
-        let memory = memory::watch(environment.admission.clone(), &environment.telemetry);
+        let memory =
+            memory::watch(environment.admission.clone(), &environment.telemetry, environment.handles.clone());
         let mut engine = Self {
             registry,
             environment,

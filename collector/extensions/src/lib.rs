@@ -1,8 +1,9 @@
 //! Extensions: services beside the pipelines.
 
 pub mod file_storage;
+pub mod memory_limiter;
 
 use component::ExtensionFactory;
 
 /// Every extension of this build, by type name. Adding one here is all the registration there is.
-pub const FACTORIES: &[ExtensionFactory] = &[file_storage::FACTORY];
+pub const FACTORIES: &[ExtensionFactory] = &[file_storage::FACTORY, memory_limiter::FACTORY];

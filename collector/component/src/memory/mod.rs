@@ -76,17 +76,18 @@ impl MemoryProbe {
     /// Bytes in use.
     ///
     /// For [`Scope::Cgroup`] that is what the kernel cannot take back from the cgroup without killing: its usage without
-    /// page cache and reclaimable slabs, at least this process's own memory.
+    /// page cache and reclaimable slabs, at least this process's own memory. Where no cgroup sets the limit, others in
+    /// ours are no concern, and it is this process's own memory.
     ///
     /// # Errors
     /// If this process's own memory cannot be read. An unreadable cgroup counts as empty.
     pub fn usage(&self, scope: Scope) -> Result<u64, MemoryError> {
         let own = self.resident()?;
         Ok(match scope {
-            Scope::Process => own,
-            Scope::Cgroup => {
+            Scope::Cgroup if self.cgroup_limit().is_some() => {
                 self.cgroup.as_ref().and_then(Cgroup::unreclaimable).map_or(own, |all| all.max(own))
             }
+            Scope::Cgroup | Scope::Process => own,
         })
     }
 

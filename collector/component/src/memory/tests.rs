@@ -65,16 +65,20 @@ fn the_tightest_limit_of_nested_v2_groups_counts() {
 }
 
 #[test]
-fn max_everywhere_means_the_machine() {
+fn max_everywhere_means_the_machine_and_this_process_alone() {
     let root = root(&[
         ("proc/self/cgroup", "0::/\n"),
         ("proc/self/mountinfo", V2_MOUNT),
         ("sys/fs/cgroup/memory.max", "max\n"),
-        ("sys/fs/cgroup/memory.current", "1\n"),
+        ("sys/fs/cgroup/memory.current", "900000000\n"),
         ("sys/fs/cgroup/memory.stat", "inactive_file 5\n"),
     ]);
     assert_eq!(probe(&root).cgroup_limit(), None);
     assert_eq!(probe(&root).limit(), 8192 * MIB);
+    assert_eq!(probe(&root).usage(Scope::Cgroup).unwrap(), 100 * MIB, "others in the group are no concern");
+    fs::write(root.path().join("sys/fs/cgroup/memory.max"), "1073741824\n").unwrap();
+    assert_eq!(probe(&root).usage(Scope::Cgroup).unwrap(), 899_999_995);
+    fs::write(root.path().join("sys/fs/cgroup/memory.current"), "1\n").unwrap();
     assert_eq!(probe(&root).usage(Scope::Cgroup).unwrap(), 100 * MIB, "never less than the process itself");
 }
 
