@@ -3,6 +3,7 @@
 mod actions;
 pub mod attributes;
 pub mod batch;
+pub mod correlate;
 pub mod detect;
 pub mod filter;
 pub mod forward;
@@ -19,6 +20,7 @@ use component::{ConnectorFactory, ProcessorFactory};
 pub const FACTORIES: &[ProcessorFactory] = &[
     attributes::FACTORY,
     batch::FACTORY,
+    correlate::FACTORY,
     detect::FACTORY,
     filter::FACTORY,
     memory_limiter::FACTORY,

@@ -4,8 +4,12 @@
 //! the order of a hash map, on the machine or on the moment.
 //!
 //! - [`detect`]: which series left their usual range, and why we think so;
+//! - [`correlate`]: which departures belong together, and what is at the root of them;
+//! - [`graph`]: who calls whom;
 //! - [`identity`] and [`table`]: how a series is recognised again, and how many are kept.
 
+pub mod correlate;
 pub mod detect;
+pub mod graph;
 pub mod identity;
 pub mod table;

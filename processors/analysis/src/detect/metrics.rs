@@ -285,6 +285,12 @@ impl<'a> Resource<'a> {
     }
 }
 
+/// The service's name, or what comes closest.
+pub fn resource_name(view: ResourceView<'_>) -> &str {
+    let named = KEYS.iter().find_map(|key| view.attribute(key).and_then(pdata::view::AnyValueView::as_str));
+    named.unwrap_or("unknown_service")
+}
+
 /// The attributes that tell resources apart; the first one present names the service.
 pub const KEYS: [&str; 10] = [
     "service.name",
