@@ -4,8 +4,9 @@ mod emit;
 pub mod hostmetrics;
 mod periodic;
 pub mod prometheus;
+pub mod statsd;
 
 use component::ReceiverFactory;
 
 /// Every receiver of this build, by type name. Adding one here is all the registration there is.
-pub const FACTORIES: &[ReceiverFactory] = &[hostmetrics::FACTORY, prometheus::FACTORY];
+pub const FACTORIES: &[ReceiverFactory] = &[hostmetrics::FACTORY, prometheus::FACTORY, statsd::FACTORY];
