@@ -182,7 +182,6 @@ impl Branch {
             }
             Err(_) => error!(exporter = %self.key.id, "closing took too long"),
         }
-        self.context.health.stopped();
     }
 
     async fn deliver(&self, delivery: Delivery) {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use component::delivery::{self, DeliverySettings};
 use component::{
-    Affinity, ExporterFactory, ExtensionFactory, Kind, ReceiverFactory, Registry, UnknownComponent,
+    Affinity, ComponentKey, ExporterFactory, ExtensionFactory, Kind, ReceiverFactory, Registry,
+    UnknownComponent,
 };
 use config::{ComponentId, Config, ConfigError, Errors, PipelineId, PipelineSignal, Section};
 use indexmap::IndexMap;
@@ -107,6 +108,21 @@ pub(crate) fn pipeline_signals(id: &PipelineId) -> SignalSet {
 }
 
 impl Plan {
+    /// Whether such a component is to run.
+    pub(crate) fn has(&self, key: &ComponentKey) -> bool {
+        let in_lane = |lane: &LanePlan| {
+            let mut slots = lane.stages.iter().flat_map(|stage| &stage.slots);
+            lane.pipeline == key.pipeline
+                && slots.any(|slot| slot.kind == key.kind && slot.section.id == key.id)
+        };
+        match key.kind {
+            Kind::Extension => self.extensions.contains_key(&key.id),
+            Kind::Receiver => self.receivers.contains_key(&key.id),
+            Kind::Exporter => self.exporters.contains_key(&key.id),
+            Kind::Processor | Kind::Connector => self.lanes.values().any(in_lane),
+        }
+    }
+
     /// Plans what `config` asks for. `workers` is how many shards a stage has where the configuration does not say.
     ///
     /// # Errors

@@ -179,9 +179,32 @@ impl Engine {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let mut plan = Plan::new(config, &self.registry, workers)?;
         self.shutdown_timeout = config.service.shutdown_timeout.get();
-        self.start_extensions(&plan).await?;
-        let fresh = self.build(&plan).await?;
-        self.commit(&mut plan, fresh).await
+        let before = self.environment.health.snapshot();
+        let built = match self.start_extensions(&plan).await {
+            Ok(()) => self.build(&plan).await,
+            Err(error) => Err(error),
+        };
+        match built {
+            Ok(fresh) => {
+                self.commit(&mut plan, fresh).await?;
+                self.forget_unless(|key| plan.has(key));
+                Ok(())
+            }
+            Err(error) => {
+                self.forget_unless(|key| before.contains_key(key));
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets how components are that do not run, or they would count as unhealthy for ever.
+    fn forget_unless(&self, runs: impl Fn(&ComponentKey) -> bool) {
+        let health = &self.environment.health;
+        let extends =
+            |key: &ComponentKey| key.kind == Kind::Extension && self.extensions.contains_key(&key.id);
+        for key in health.snapshot().keys().filter(|key| !runs(key) && !extends(key)) {
+            health.forget(key);
+        }
     }
 
     fn context(
@@ -504,6 +527,5 @@ fn failed(context: &Context, error: &BuildError) -> EngineError {
         BuildError::Config(errors) => errors.to_string(),
         BuildError::Start(error) => describe(error),
     };
-    context.health.failed(reason.clone());
     EngineError::Component { component: context.key.to_string(), reason }
 }

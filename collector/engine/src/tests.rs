@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use component::delivery::DeliverySettings;
 use component::{
-    Affinity, BuildError, Clock, ConfigSpec, Context, ExportError, Exporter, ExporterFactory, Ingress, Nack,
-    Output, ProcessError, Processor, ProcessorFactory, Receiver, ReceiverFactory, Registry, RunError,
-    Shutdown, Stability,
+    Affinity, BuildError, Clock, ConfigSpec, Context, ExportError, Exporter, ExporterFactory, Health,
+    Ingress, Nack, Output, ProcessError, Processor, ProcessorFactory, Receiver, ReceiverFactory, Registry,
+    RunError, Shutdown, Stability,
 };
 use config::{Config, Section, Source, Validate};
 use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
@@ -78,6 +78,13 @@ struct Sink(String, Arc<Bench>);
 
 #[async_trait]
 impl Exporter for Sink {
+    async fn start(&self) -> Result<(), RunError> {
+        match self.0.as_str() {
+            "unstartable" => Err(RunError::Other("not today".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
     async fn export(&self, batch: Batch) -> Result<(), ExportError> {
         match self.0.as_str() {
             "stuck" => std::future::pending().await,
@@ -143,12 +150,16 @@ fn logs(records: usize) -> Batch {
 }
 
 fn load(processors: &str, exporters: &str) -> Config {
+    load_with(processors, exporters, &[])
+}
+
+fn load_with(processors: &str, exporters: &str, sets: &[String]) -> Config {
     let yaml = format!(
         "receivers: {{source: }}\nprocessors: {{tally: , tally/new: }}\n\
-         exporters: {{sink/a: , sink/b: , sink/stuck: , sink/broken: {{dead_letter: sink/dead}}, sink/dead: }}\n\
+         exporters: {{sink/a: , sink/b: , sink/stuck: , sink/broken: {{dead_letter: sink/dead}}, sink/dead: , sink/unstartable: }}\n\
          service: {{pipelines: {{logs: {{receivers: [source], processors: {processors}, exporters: {exporters}}}}}}}\n"
     );
-    config::load(&[Source::Yaml(yaml)], &[], &|_| None).unwrap()
+    config::load(&[Source::Yaml(yaml)], sets, &|_| None).unwrap()
 }
 
 struct Running {
@@ -156,16 +167,18 @@ struct Running {
     bench: Arc<Bench>,
     requests: mpsc::Sender<Request>,
     clock: Clock,
+    health: Health,
 }
 
 async fn start(processors: &str, exporters: &str) -> Running {
     let clock = Clock::manual(Timestamp::default());
     let environment = Environment { clock: clock.clone(), ..Environment::default() };
     let bench = environment.handles.get_or_default::<Bench>();
+    let health = environment.health.clone();
     let (requests, inbox) = mpsc::channel(16);
     *bench.requests.lock().unwrap() = Some(inbox);
     let engine = Engine::start(&load(processors, exporters), REGISTRY, environment).await.unwrap();
-    Running { engine, bench, requests, clock }
+    Running { engine, bench, requests, clock, health }
 }
 
 impl Running {
@@ -259,6 +272,25 @@ async fn a_wrong_configuration_leaves_the_old_one_running() {
     assert!(running.engine.reload(&load("[tally]", "[sink/none]")).await.is_err());
     running.send(logs(4)).await.unwrap();
     assert_eq!(running.exported("a"), [4]);
+    running.engine.shut_down().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_reload_the_health_is_that_of_the_components_that_run() {
+    let mut running = start("[tally]", "[sink/a, sink/b]").await;
+    let health = running.health.clone();
+    let keys = || health.snapshot().keys().map(ToString::to_string).collect::<Vec<_>>();
+    let all = ["receiver:source", "processor:tally@logs", "exporter:sink/a", "exporter:sink/b"];
+    running.send(logs(1)).await.unwrap();
+    assert_eq!((keys(), health.is_ok()), (all.map(str::to_owned).to_vec(), true));
+    assert!(running.engine.reload(&load("[tally]", "[sink/a, sink/unstartable]")).await.is_err());
+    assert_eq!((keys(), health.is_ok()), (all.map(str::to_owned).to_vec(), true), "nothing has changed");
+    let changed = load_with("[]", "[sink/a]", &["exporters.sink/a.text=changed".to_owned()]);
+    running.engine.reload(&changed).await.unwrap();
+    running.send(logs(1)).await.unwrap();
+    assert_eq!(running.exported("changed"), [1]);
+    assert_eq!(keys(), ["receiver:source", "exporter:sink/a"]);
+    assert!(health.is_ok(), "{:?}", health.snapshot());
     running.engine.shut_down().await;
 }
 
