@@ -5,6 +5,8 @@
 mod cli;
 mod components;
 mod run;
+mod telemetry;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -9,9 +9,11 @@ use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{ConfigArgs, Failure};
+use crate::telemetry::OwnMetrics;
+use crate::watch::Watch;
 
-/// Runs what the configuration asks for until SIGTERM or SIGINT. SIGHUP reads the configuration again; a wrong one leaves
-/// everything as it was.
+/// Runs what the configuration asks for until SIGTERM or SIGINT. SIGHUP, or a change of one of its files, reads the
+/// configuration again; a wrong one leaves everything as it was.
 ///
 /// # Errors
 /// If the configuration is wrong or something cannot start.
@@ -30,30 +32,67 @@ async fn serve(args: &ConfigArgs, config: &Config, registry: &Registry) -> Resul
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut hang_up = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
-    config.warnings.iter().for_each(|warning| warn!("{warning}"));
-    let mut engine = Engine::start(config, *registry, Environment::default()).await.map_err(failure)?;
+    let mut collector = Collector::start(args, config, registry).await?;
     info!(version = env!("CARGO_PKG_VERSION"), "everything is running");
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload(args, &mut engine).await,
+            _ = hang_up.recv() => info!("SIGHUP: reading the configuration again"),
+            () = collector.watch.changed() => info!("the configuration's files have changed"),
         }
+        collector.reload().await;
     }
     info!("shutting down");
-    engine.shut_down().await;
+    collector.engine.shut_down().await;
+    collector.metrics.shut_down().await;
     Ok(())
 }
 
-async fn reload(args: &ConfigArgs, engine: &mut Engine) {
-    let result = match args.load() {
-        Ok(config) => engine.reload(&config).await.map_err(failure),
-        Err(error) => Err(error),
-    };
-    match result {
-        Ok(()) => info!("the new configuration is in force"),
-        Err(error) => error!(%error, "the new configuration was refused; the old one goes on"),
+/// What runs, and what it is made from.
+struct Collector<'a> {
+    args: &'a ConfigArgs,
+    engine: Engine,
+    metrics: OwnMetrics,
+    watch: Watch,
+}
+
+impl<'a> Collector<'a> {
+    async fn start(args: &'a ConfigArgs, config: &Config, registry: &Registry) -> Result<Self, Failure> {
+        warn_of(config);
+        let watch = Watch::new(&config.files).await;
+        let environment = Environment::default();
+        let mut metrics = OwnMetrics::new(environment.telemetry.clone());
+        let addresses = &config.service.telemetry.metrics.addresses;
+        let bound = metrics.bind(addresses).await.map_err(anyhow::Error::from)?;
+        let engine = Engine::start(config, *registry, environment).await.map_err(failure)?;
+        metrics.serve(bound, addresses).await;
+        Ok(Self { args, engine, metrics, watch })
     }
+
+    async fn reload(&mut self) {
+        match self.change().await {
+            Ok(()) => info!("the new configuration is in force"),
+            Err(error) => error!(%error, "the new configuration was refused; the old one goes on"),
+        }
+    }
+
+    async fn change(&mut self) -> Result<(), Failure> {
+        // Before it is read: a change that comes later is another one.
+        self.watch.mark_read().await;
+        let config = self.args.load()?;
+        self.watch.follow(&config.files).await;
+        warn_of(&config);
+        let addresses = &config.service.telemetry.metrics.addresses;
+        let bound = self.metrics.bind(addresses).await.map_err(anyhow::Error::from)?;
+        self.engine.reload(&config).await.map_err(failure)?;
+        self.metrics.serve(bound, addresses).await;
+        Ok(())
+    }
+}
+
+fn warn_of(config: &Config) {
+    config.warnings.iter().for_each(|warning| warn!("{warning}"));
 }
 
 fn failure(error: EngineError) -> Failure {

@@ -4,4 +4,5 @@ mod architecture;
 mod every_component;
 mod examples;
 mod generated;
+mod reload;
 mod workspace;
