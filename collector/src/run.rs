@@ -1,5 +1,7 @@
 //! `watchfire run`: the pipelines until somebody ends them.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use component::Registry;
 use config::{Config, LogEncoding};
@@ -40,6 +42,10 @@ async fn serve(args: &ConfigArgs, config: &Config, registry: &Registry) -> Resul
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => info!("SIGHUP: reading the configuration again"),
             () = collector.watch.changed() => info!("the configuration's files have changed"),
+            () = tokio::time::sleep(collector.save_every) => {
+                collector.engine.save_state().await;
+                continue;
+            }
         }
         collector.reload().await;
     }
@@ -55,6 +61,8 @@ struct Collector<'a> {
     engine: Engine,
     metrics: OwnMetrics,
     watch: Watch,
+    /// How often what was learned is written.
+    save_every: Duration,
 }
 
 impl<'a> Collector<'a> {
@@ -67,7 +75,7 @@ impl<'a> Collector<'a> {
         let bound = metrics.bind(addresses).await.map_err(anyhow::Error::from)?;
         let engine = Engine::start(config, *registry, environment).await.map_err(failure)?;
         metrics.serve(bound, addresses).await;
-        Ok(Self { args, engine, metrics, watch })
+        Ok(Self { args, engine, metrics, watch, save_every: save_every(config) })
     }
 
     async fn reload(&mut self) {
@@ -87,8 +95,14 @@ impl<'a> Collector<'a> {
         let bound = self.metrics.bind(addresses).await.map_err(anyhow::Error::from)?;
         self.engine.reload(&config).await.map_err(failure)?;
         self.metrics.serve(bound, addresses).await;
+        self.save_every = save_every(&config);
         Ok(())
     }
+}
+
+/// Once a second is the most; a snapshot costs.
+fn save_every(config: &Config) -> Duration {
+    config.service.state.interval.get().max(Duration::from_secs(1))
 }
 
 fn warn_of(config: &Config) {

@@ -8,7 +8,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use component::delivery::DeliverySettings;
-use component::{Ack, ComponentKey, Context, Counter, Delivery, ExportError, Exporter, Gauge, Nack};
+use component::{
+    Ack, ComponentKey, Context, Counter, Delivery, ExportError, Exporter, Gauge, Nack, RunError,
+};
 use futures::FutureExt;
 use pdata::{Batch, Signal, SignalSet};
 use tokio::task::JoinSet;
@@ -16,6 +18,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
+use crate::batching;
+use crate::disk_queue::DiskQueue;
 use crate::panic_text;
 use crate::queue::Queue;
 use crate::retry::BackOff;
@@ -27,7 +31,7 @@ pub(crate) struct Branch {
     settings: DeliverySettings,
     exporter: Arc<dyn Exporter>,
     context: Context,
-    queue: Queue,
+    waiting: Waiting,
     dead_letter: OnceLock<Arc<Self>>,
     counters: [Counters; 4],
     in_flight: Gauge,
@@ -36,6 +40,49 @@ pub(crate) struct Branch {
     closing: CancellationToken,
     /// Cancelled when the deadline of a shutdown has passed: give up what is still under way.
     abandon: CancellationToken,
+}
+
+/// What stands in front of an exporter.
+pub(crate) enum Waiting {
+    /// Gone with the process.
+    Memory(Queue),
+    /// There after a restart.
+    Disk(DiskQueue),
+}
+
+impl Waiting {
+    fn push(&self, delivery: Delivery) -> Result<(), (Ack, Nack)> {
+        match self {
+            Self::Memory(queue) => queue.push(delivery),
+            Self::Disk(queue) => queue.push(delivery),
+        }
+    }
+
+    async fn pop(&self) -> Option<Delivery> {
+        match self {
+            Self::Memory(queue) => queue.pop().await,
+            Self::Disk(queue) => queue.pop().await,
+        }
+    }
+
+    fn close(&self) {
+        match self {
+            Self::Memory(queue) => queue.close(),
+            Self::Disk(queue) => queue.close(),
+        }
+    }
+
+    fn abandon(&self) {
+        match self {
+            Self::Memory(queue) => queue.abandon(&Nack::retryable("shut down before it could be delivered")),
+            Self::Disk(queue) => queue.abandon(),
+        }
+    }
+
+    /// Whether what is in it survives the process.
+    const fn is_durable(&self) -> bool {
+        matches!(self, Self::Disk(_))
+    }
 }
 
 struct Counters {
@@ -51,6 +98,7 @@ impl Branch {
         signals: SignalSet,
         settings: DeliverySettings,
         context: Context,
+        waiting: Waiting,
     ) -> Self {
         let name = context.key.id.to_string();
         let labels = [("exporter", name.as_str())];
@@ -65,17 +113,6 @@ impl Branch {
                 enqueue_failed: counter("enqueue_failed", "Items that found the queue full."),
             }
         });
-        let capacity = if settings.sending_queue.enabled { settings.sending_queue.queue_size } else { 1 };
-        telemetry
-            .gauge("otelcol_exporter_queue_capacity", "What fits into the queue.", &labels)
-            .set(capacity as f64);
-        let size = telemetry.gauge("otelcol_exporter_queue_size", "What waits in the queue.", &labels);
-        let queue = Queue::new(
-            capacity,
-            settings.sending_queue.sizer,
-            settings.sending_queue.block_on_overflow,
-            size,
-        );
         Self {
             key: context.key.clone(),
             signals,
@@ -92,7 +129,7 @@ impl Branch {
             settings,
             exporter,
             context,
-            queue,
+            waiting,
             dead_letter: OnceLock::new(),
             counters,
             closing: CancellationToken::new(),
@@ -111,6 +148,38 @@ impl Branch {
         let _ = self.dead_letter.set(branch);
     }
 
+    /// What stands in front of the exporter of `context`, as `settings` ask for.
+    ///
+    /// # Errors
+    /// If a queue on disk cannot be opened.
+    pub(crate) fn waiting(settings: &DeliverySettings, context: &Context) -> Result<Waiting, RunError> {
+        let name = context.key.id.to_string();
+        let labels = [("exporter", name.as_str())];
+        let queue = &settings.sending_queue;
+        let capacity = if queue.enabled { queue.queue_size } else { 1 };
+        let gauge = |name: &str, help: &str| context.telemetry.gauge(name, help, &labels);
+        gauge("otelcol_exporter_queue_capacity", "What fits into the queue.").set(capacity as f64);
+        let size = gauge("otelcol_exporter_queue_size", "What waits in the queue.");
+        let Some(storage) = &queue.storage else {
+            return Ok(Waiting::Memory(Queue::new(capacity, queue.sizer, queue.block_on_overflow, size)));
+        };
+        let help = "Damaged parts of a queue on disk that were set aside.";
+        let damaged = context.telemetry.counter("otelcol_exporter_queue_damaged", help, &labels);
+        let storage = context.storages.get(storage);
+        let storage = storage
+            .ok_or_else(|| RunError::Other(format!("no storage for the queue of {name} is running")))?;
+        let opened = storage
+            .client(&context.key, "queue")
+            .map_err(|error| (error.to_string(), error.source))
+            .and_then(|client| {
+                let directory = client.directory();
+                let what = format!("cannot open the queue in {}", directory.display());
+                DiskQueue::open(directory, capacity, queue.sizer, size, damaged)
+                    .map_err(|error| (what, error))
+            });
+        opened.map(Waiting::Disk).map_err(|(what, source)| RunError::Io { what, source })
+    }
+
     /// Whether the exporter takes `signal`.
     pub(crate) const fn takes(&self, signal: Signal) -> bool {
         self.signals.contains(signal)
@@ -124,7 +193,7 @@ impl Branch {
         let early = !self.settings.sending_queue.wait_for_result;
         // An early answer takes the duty away from what waits in the queue.
         let (queued, early) = if early { (Ack::none(), Some(ack)) } else { (ack, None) };
-        match self.queue.push(Delivery { batch, ack: queued }) {
+        match self.waiting.push(Delivery { batch, ack: queued }) {
             Ok(()) => early.into_iter().for_each(Ack::done),
             Err((queued, nack)) => {
                 self.counters[signal.index()].enqueue_failed.add(items);
@@ -144,10 +213,21 @@ impl Branch {
         let consumers =
             if self.settings.sending_queue.enabled { self.settings.sending_queue.num_consumers } else { 1 };
         let mut tasks = JoinSet::new();
-        for _ in 0..consumers {
+        let finished = self.settings.sending_queue.batch.clone().map(|batch| {
+            let (ready, finished) = batching::channel();
             let this = Arc::clone(&self);
+            tasks.spawn(async move { batching::run(&batch, || this.waiting.pop(), ready).await });
+            finished
+        });
+        for _ in 0..consumers {
+            let (this, finished) = (Arc::clone(&self), finished.clone());
             tasks.spawn(async move {
-                while let Some(delivery) = this.queue.pop().await {
+                loop {
+                    let next = match &finished {
+                        Some(finished) => finished.next().await,
+                        None => this.waiting.pop().await,
+                    };
+                    let Some(delivery) = next else { break };
                     this.deliver(delivery).await;
                 }
             });
@@ -162,11 +242,11 @@ impl Branch {
     /// Takes nothing in any more, delivers what waits until `deadline`, then gives up the rest and closes the exporter.
     pub(crate) async fn shut_down(&self, runner: tokio::task::JoinHandle<()>, deadline: Instant) {
         self.closing.cancel();
-        self.queue.close();
+        self.waiting.close();
         let mut runner = runner;
         if tokio::time::timeout_at(deadline, &mut runner).await.is_err() {
             self.abandon.cancel();
-            self.queue.abandon(&Nack::retryable("shut down before it could be delivered"));
+            self.waiting.abandon();
             // Everything under way sees the cancellation at its next wait.
             if tokio::time::timeout(Duration::from_secs(1), &mut runner).await.is_err() {
                 runner.abort();
@@ -200,6 +280,11 @@ impl Branch {
                     Some(dead_letter) => {
                         warn!(exporter = %self.key.id, items, reason = %nack, to = %dead_letter.key.id, "not delivered");
                         dead_letter.offer(Delivery { batch, ack });
+                    }
+                    // What is on disk can wait for the next start.
+                    None if self.waiting.is_durable() && !self.closing.is_cancelled() => {
+                        error!(exporter = %self.key.id, items, reason = %nack, "not delivered, and dropped");
+                        ack.done();
                     }
                     None => {
                         error!(exporter = %self.key.id, items, reason = %nack, "not delivered");

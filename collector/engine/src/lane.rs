@@ -1,21 +1,23 @@
 //! A lane: an input, a chain of stages, and the branches at its end.
 //!
 //! Every pipeline is a lane, and so is every connector. Each stage has a task per shard with a bounded queue in front;
-//! keyed and single stages have one, so that one key always meets the
-//! same processor, in order.
+//! batches for keyed stages are split by the key's hash, so that
+//! one key always meets the same shard, in order.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use component::{Ack, Affinity, Clock, Delivery, Nack};
+use component::{Ack, Affinity, Clock, Context, Delivery, Nack};
 use pdata::{Batch, Signal, SignalSet};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::branch::Branch;
+use crate::partition::partition;
 use crate::stage::{Slot, Stage};
 
 /// Batches that may wait in front of one shard of a stage. Small, because what waits here is memory; large enough that
@@ -43,8 +45,24 @@ pub(crate) enum Target {
 /// The queues of one stage.
 pub(crate) struct Shards {
     affinity: Affinity,
-    senders: Vec<mpsc::Sender<Delivery>>,
+    senders: Vec<mpsc::Sender<Message>>,
     turn: AtomicUsize,
+}
+
+/// What a stage's task is told.
+pub(crate) enum Message {
+    /// Work.
+    Deliver(Delivery),
+    /// Say what the processors have learned.
+    Snapshot(oneshot::Sender<Vec<Learned>>),
+}
+
+/// What one processor has learned.
+pub(crate) struct Learned {
+    /// Who learned it.
+    pub(crate) context: Context,
+    /// In its own form.
+    pub(crate) snapshot: Vec<u8>,
 }
 
 /// The branches at the end of a lane.
@@ -91,7 +109,7 @@ impl Target {
 }
 
 impl Shards {
-    fn new(affinity: Affinity, senders: Vec<mpsc::Sender<Delivery>>) -> Self {
+    fn new(affinity: Affinity, senders: Vec<mpsc::Sender<Message>>) -> Self {
         Self { affinity, senders, turn: AtomicUsize::new(0) }
     }
 
@@ -103,13 +121,20 @@ impl Shards {
                 let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.senders.len();
                 self.send(turn, delivery).await;
             }
-            // A keyed stage has one shard (see `plan::fuse`).
-            Affinity::ByKey(_) => self.send(0, delivery).await,
+            Affinity::ByKey(key) => {
+                let shards = NonZeroUsize::new(self.senders.len()).unwrap_or(NonZeroUsize::MIN);
+                let parts = partition(delivery.batch, key, shards);
+                let acks = delivery.ack.split(parts.len());
+                for ((shard, batch), ack) in parts.into_iter().zip(acks) {
+                    self.send(shard, Delivery { batch, ack }).await;
+                }
+            }
         }
     }
 
     async fn send(&self, shard: usize, delivery: Delivery) {
-        if let Err(mpsc::error::SendError(delivery)) = self.senders[shard].send(delivery).await {
+        let sent = self.senders[shard].send(Message::Deliver(delivery)).await;
+        if let Err(mpsc::error::SendError(Message::Deliver(delivery))) = sent {
             delivery.ack.fail(Nack::retryable("a pipeline stage ended"));
         }
     }
@@ -140,7 +165,9 @@ impl Ends {
 
 /// A stage's queues before its tasks run: data may already wait in them.
 pub(crate) struct Prepared {
-    inboxes: Vec<mpsc::Receiver<Delivery>>,
+    /// Weak, so that the tasks end when nobody else can send to them.
+    senders: Vec<mpsc::WeakSender<Message>>,
+    inboxes: Vec<mpsc::Receiver<Message>>,
     next: Arc<Target>,
 }
 
@@ -149,8 +176,12 @@ pub(crate) fn prepare(stages: &[(Affinity, usize)], ends: Ends) -> (Arc<Target>,
     let mut next = Arc::new(Target::Ends(ends));
     let mut prepared = Vec::with_capacity(stages.len());
     for (affinity, shards) in stages.iter().rev() {
-        let (senders, inboxes) = (0..*shards).map(|_| mpsc::channel(STAGE_QUEUE)).unzip();
-        prepared.push(Prepared { inboxes, next });
+        let (senders, inboxes): (Vec<_>, _) = (0..*shards).map(|_| mpsc::channel(STAGE_QUEUE)).unzip();
+        prepared.push(Prepared {
+            senders: senders.iter().map(mpsc::Sender::downgrade).collect(),
+            inboxes,
+            next,
+        });
         next = Arc::new(Target::Stage(Shards::new(*affinity, senders)));
     }
     prepared.reverse();
@@ -160,6 +191,7 @@ pub(crate) fn prepare(stages: &[(Affinity, usize)], ends: Ends) -> (Arc<Target>,
 /// A running stage: one task per shard.
 pub(crate) struct RunningStage {
     tasks: Vec<JoinHandle<Vec<Slot>>>,
+    senders: Vec<mpsc::WeakSender<Message>>,
 }
 
 impl RunningStage {
@@ -168,7 +200,21 @@ impl RunningStage {
         let tasks = prepared.inboxes.into_iter().zip(shards).map(|(inbox, stage)| {
             tokio::spawn(run_shard(inbox, stage, Arc::clone(&prepared.next), clock.clone()))
         });
-        Self { tasks: tasks.collect() }
+        Self { tasks: tasks.collect(), senders: prepared.senders }
+    }
+
+    /// What the processors have learned so far.
+    pub(crate) async fn snapshot(&self) -> Vec<Learned> {
+        let mut learned = Vec::new();
+        for sender in self.senders.iter().filter_map(mpsc::WeakSender::upgrade) {
+            let (answer, answered) = oneshot::channel();
+            if sender.send(Message::Snapshot(answer)).await.is_ok()
+                && let Ok(answer) = answered.await
+            {
+                learned.extend(answer);
+            }
+        }
+        learned
     }
 
     /// Waits for the tasks to end, and gives back the processors in their places.
@@ -185,7 +231,7 @@ impl RunningStage {
 }
 
 async fn run_shard(
-    mut inbox: mpsc::Receiver<Delivery>,
+    mut inbox: mpsc::Receiver<Message>,
     mut stage: Stage,
     next: Arc<Target>,
     clock: Clock,
@@ -205,7 +251,12 @@ async fn run_shard(
                 stage.tick(clock.now())
             }
             message = inbox.recv() => match message {
-                Some(delivery) => {
+                Some(Message::Snapshot(answer)) => {
+                    // Whoever asked may have gone away.
+                    let _ = answer.send(stage.learned());
+                    Vec::new()
+                }
+                Some(Message::Deliver(delivery)) => {
                     let mut emitted = stage.process(delivery);
                     if inbox.is_empty() {
                         emitted.extend(stage.idle());

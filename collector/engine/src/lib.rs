@@ -4,16 +4,20 @@
 //! pipeline is a chain of fused stages with bounded queues; each exporter is a branch of its own with queue, timeout and
 //! retry. Acknowledgement goes end to end. The engine never names a concrete component.
 
+mod batching;
 mod branch;
+mod disk_queue;
 mod intake;
 mod lane;
 mod memory;
+mod partition;
 mod plan;
 mod queue;
 mod replay;
 mod retry;
 mod running;
 mod stage;
+mod state;
 mod supervise;
 #[cfg(test)]
 mod tests;

@@ -210,7 +210,6 @@ impl Plan {
         let engine_part = own.split_off(delivery::KEYS);
         match with_defaults(&engine_part, &(factory.delivery)()) {
             Ok(delivery) => {
-                unsupported(&engine_part, &delivery, errors);
                 self.exporters
                     .insert(own.id.clone(), ExporterPlan { section: own, delivery, factory, fingerprint });
             }
@@ -291,8 +290,7 @@ impl Plan {
 fn fuse(slots: Vec<(Affinity, SlotPlan)>, workers: usize) -> Vec<StagePlan> {
     let mut stages: Vec<StagePlan> = Vec::new();
     for (affinity, slot) in slots {
-        // Keyed stages run on one shard until batches can be split by key without decoding them.
-        let workers = if affinity == Affinity::Anywhere { workers.max(1) } else { 1 };
+        let workers = if affinity == Affinity::Single { 1 } else { workers.max(1) };
         match stages.last_mut() {
             Some(last) if last.affinity == affinity => last.slots.push(slot),
             Some(last) if affinity == Affinity::Anywhere && matches!(last.affinity, Affinity::ByKey(_)) => {
@@ -324,17 +322,6 @@ fn known<T>(
             });
         })
         .ok()
-}
-
-/// Refuses what the engine cannot do yet, instead of ignoring it.
-fn unsupported(section: &Section, delivery: &DeliverySettings, errors: &mut Errors) {
-    if delivery.sending_queue.storage.is_some() {
-        errors.extend(section.error("sending_queue.storage", "queues on disk are not supported yet"));
-    }
-    if delivery.sending_queue.batch.is_some() {
-        errors
-            .extend(section.error("sending_queue.batch", "is not supported yet: use the `batch` processor"));
-    }
 }
 
 /// The engine's part of an exporter's section over the exporter's own defaults.

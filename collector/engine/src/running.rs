@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use component::{
     Admission, BuildError, Clock, ComponentKey, Context, Exporter, Extension, Handles, Health, Ingress, Kind,
-    Processor, Receiver, Registry, ShutdownTrigger, Storage, Telemetry,
+    Processor, Receiver, Registry, RunError, ShutdownTrigger, Storage, Telemetry,
 };
 use config::{ComponentId, Config, ConfigError, Errors};
 use indexmap::IndexMap;
@@ -22,9 +22,10 @@ use tracing::{error, info, warn};
 
 use crate::branch::Branch;
 use crate::intake::Routes;
-use crate::lane::{Ends, LaneInput, RunningStage, prepare};
+use crate::lane::{Ends, LaneInput, Learned, RunningStage, prepare};
 use crate::plan::{ExporterPlan, LanePlan, Plan, ReceiverPlan, SlotPlan};
 use crate::stage::{Slot, Stage};
+use crate::state::StateStore;
 use crate::supervise::{self, Blueprint, describe};
 use crate::{memory, validate};
 
@@ -69,6 +70,7 @@ pub struct Engine {
     branches: IndexMap<ComponentId, RunningBranch>,
     lanes: IndexMap<String, RunningLane>,
     receivers: IndexMap<ComponentId, RunningReceiver>,
+    state: Option<StateStore>,
     memory: JoinHandle<()>,
 }
 
@@ -133,6 +135,7 @@ impl Engine {
             branches: IndexMap::new(),
             lanes: IndexMap::new(),
             receivers: IndexMap::new(),
+            state: None,
             memory,
         };
         match engine.change(config).await {
@@ -158,9 +161,11 @@ impl Engine {
         let deadline = Instant::now() + self.shutdown_timeout;
         let receivers: Vec<_> = self.receivers.drain(..).map(|(_, receiver)| receiver).collect();
         stop_receivers(receivers, deadline).await;
+        let mut learned = Vec::new();
         for (_, lane) in self.lanes.drain(..) {
-            lane.drain().await;
+            learned.extend(lane.drain().await.iter_mut().filter_map(Slot::learned));
         }
+        self.keep(learned).await;
         let branches = self.branches.drain(..).map(|(_, running)| async move {
             running.branch.shut_down(running.runner, deadline).await;
         });
@@ -174,6 +179,27 @@ impl Engine {
         self.memory.abort();
     }
 
+    /// Writes what the processors have learned to the storage that `service.state` names, if it names one. The host calls
+    /// it every `service.state.interval`.
+    pub async fn save_state(&self) {
+        if self.state.is_none() {
+            return;
+        }
+        let mut learned = Vec::new();
+        for stage in self.lanes.values().flat_map(|lane| &lane.stages) {
+            learned.extend(stage.snapshot().await);
+        }
+        self.keep(learned).await;
+    }
+
+    async fn keep(&self, learned: Vec<Learned>) {
+        let Some(state) = self.state.clone().filter(|_| !learned.is_empty()) else { return };
+        // Writing to disk may take its time.
+        if let Err(error) = tokio::task::spawn_blocking(move || state.save(&learned)).await {
+            error!(%error, "what the processors have learned could not be written");
+        }
+    }
+
     async fn change(&mut self, config: &Config) -> Result<(), EngineError> {
         validate(config, &self.registry)?;
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
@@ -181,7 +207,12 @@ impl Engine {
         self.shutdown_timeout = config.service.shutdown_timeout.get();
         let before = self.environment.health.snapshot();
         let built = match self.start_extensions(&plan).await {
-            Ok(()) => self.build(&plan).await,
+            Ok(()) => {
+                let storage = config.service.state.storage.as_ref().and_then(|(id, _)| self.storages.get(id));
+                self.state =
+                    storage.map(|storage| StateStore::new(Arc::clone(storage), &self.environment.telemetry));
+                self.build(&plan).await
+            }
             Err(error) => Err(error),
         };
         match built {
@@ -306,7 +337,14 @@ impl Engine {
             let build = |slot: &SlotPlan| {
                 let pipeline = lane.pipeline.as_ref();
                 let context = self.context(slot.kind, &slot.section.id, pipeline, shard, stage.shards);
-                let processor = (slot.create)(&slot.section, &context).map_err(|e| failed(&context, &e))?;
+                let create = || (slot.create)(&slot.section, &context).map_err(|e| failed(&context, &e));
+                let mut processor = create()?;
+                // In a lane that runs already, the processor that is there knows more than what was written.
+                if let Some(state) = self.state.as_ref().filter(|_| !self.lanes.contains_key(&lane.name))
+                    && !state.restore(&context, processor.as_mut())
+                {
+                    processor = create()?;
+                }
                 Ok(Built { plan: slot.clone(), context, processor })
             };
             stage.slots.iter().map(build).collect::<Result<Vec<_>, EngineError>>()
@@ -366,8 +404,13 @@ impl Engine {
                 error!(exporter = %id, error = describe(&error), "a changed exporter cannot start");
                 context.health.failed(describe(&error));
             }
-            let running = run_branch(exporter, built, context);
-            replaced.extend(self.branches.insert(id.clone(), running));
+            match run_branch(exporter, built, context.clone()) {
+                Ok(running) => replaced.extend(self.branches.insert(id.clone(), running)),
+                Err(error) => {
+                    error!(exporter = %id, error = describe(&error), "its queue cannot be opened");
+                    context.health.failed(describe(&error));
+                }
+            }
         }
         for running in self.branches.values() {
             if let Some(dead_letter) =
@@ -463,12 +506,14 @@ impl Engine {
 }
 
 impl RunningLane {
-    /// Ends the lane once everything in it has gone on.
-    async fn drain(self) {
+    /// Ends the lane once everything in it has gone on, and gives back its processors.
+    async fn drain(self) -> Vec<Slot> {
         self.input.aim(None);
+        let mut slots = Vec::new();
         for stage in self.stages {
-            stage.join().await;
+            slots.extend(stage.join().await);
         }
+        slots
     }
 }
 
@@ -482,11 +527,16 @@ fn settle(slots: Vec<Built>, old: &mut Vec<Slot>) -> Stage {
     Stage::new(settled.collect())
 }
 
-fn run_branch(plan: &ExporterPlan, exporter: Arc<dyn Exporter>, context: Context) -> RunningBranch {
+fn run_branch(
+    plan: &ExporterPlan,
+    exporter: Arc<dyn Exporter>,
+    context: Context,
+) -> Result<RunningBranch, RunError> {
+    let waiting = Branch::waiting(&plan.delivery, &context)?;
     let signals: SignalSet = plan.factory.signals;
-    let branch = Arc::new(Branch::new(exporter, signals, plan.delivery.clone(), context));
+    let branch = Arc::new(Branch::new(exporter, signals, plan.delivery.clone(), context, waiting));
     let runner = tokio::spawn(Arc::clone(&branch).run());
-    RunningBranch { fingerprint: plan.fingerprint.clone(), branch, runner }
+    Ok(RunningBranch { fingerprint: plan.fingerprint.clone(), branch, runner })
 }
 
 async fn run_extension(extension: Box<dyn Extension>, context: Context, shutdown: component::Shutdown) {

@@ -12,12 +12,15 @@ use config::Section;
 use pdata::{Signal, SignalSet, Timestamp};
 use tracing::{error, info, warn};
 
+use crate::lane::Learned;
 use crate::panic_text;
 use crate::plan::Create;
 
 /// The wait before a processor is built anew after its first panic; doubles with each further one.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
+/// After this many panics what it had learned is suspected, and it starts without.
+const TRUST_STATE_FOR: u32 = 3;
 
 /// One processor in its place.
 pub(crate) struct Slot {
@@ -26,6 +29,7 @@ pub(crate) struct Slot {
     signals: SignalSet,
     create: Create<dyn Processor>,
     state: State,
+    saved: Option<Vec<u8>>,
     last_tick: Timestamp,
     counters: [Counters; 4],
     panics: Counter,
@@ -72,7 +76,7 @@ impl Slot {
         context.health.ok();
         let last_tick = context.clock.now();
         let state = State::Working { processor, panics: 0 };
-        Self { section, context, signals, create, state, last_tick, counters, panics }
+        Self { section, context, signals, create, state, saved: None, last_tick, counters, panics }
     }
 
     /// Whether the processor can go on in a place with this section and shard.
@@ -89,6 +93,13 @@ impl Slot {
             State::Working { processor, .. } => Some(processor),
             State::Broken { .. } => None,
         }
+    }
+
+    /// What the processor has learned; remembered for a restart after a panic.
+    pub(crate) fn learned(&mut self) -> Option<Learned> {
+        let snapshot = self.guarded(|processor| processor.snapshot()).ok().flatten()?;
+        self.saved = Some(snapshot.clone());
+        Some(Learned { context: self.context.clone(), snapshot })
     }
 
     fn process(&mut self, delivery: Delivery) -> Vec<Delivery> {
@@ -160,7 +171,12 @@ impl Slot {
             return;
         }
         match (self.create)(&self.section, &self.context) {
-            Ok(processor) => {
+            Ok(mut processor) => {
+                if let Some(saved) = self.saved.as_deref().filter(|_| panics <= TRUST_STATE_FOR)
+                    && let Err(error) = processor.restore(saved)
+                {
+                    warn!(processor = %self.section.id, %error, "what it had learned is not usable");
+                }
                 self.state = State::Working { processor, panics };
                 self.context.health.restarted();
                 self.context.health.ok();
@@ -183,6 +199,11 @@ impl Stage {
     /// The run of `slots`.
     pub(crate) const fn new(slots: Vec<Slot>) -> Self {
         Self { slots }
+    }
+
+    /// What its processors have learned.
+    pub(crate) fn learned(&mut self) -> Vec<Learned> {
+        self.slots.iter_mut().filter_map(Slot::learned).collect()
     }
 
     /// Takes the run apart.

@@ -1,5 +1,6 @@
 //! The engine with components made for the purpose: what goes in must come out, whatever happens on the way.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use component::delivery::DeliverySettings;
 use component::{
-    Affinity, BuildError, Clock, ConfigSpec, Context, ExportError, Exporter, ExporterFactory, Health,
-    Ingress, Nack, Output, ProcessError, Processor, ProcessorFactory, Receiver, ReceiverFactory, Registry,
-    RunError, Shutdown, Stability,
+    Affinity, BuildError, Clock, ComponentKey, ConfigSpec, Context, ExportError, Exporter, ExporterFactory,
+    Extension, ExtensionFactory, Health, Ingress, Nack, Output, ProcessError, Processor, ProcessorFactory,
+    Receiver, ReceiverFactory, Registry, RunError, Shutdown, Stability, Storage, StorageClient, StorageError,
 };
 use config::{Config, Section, Source, Validate};
 use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
@@ -30,11 +31,24 @@ struct Plain {
 impl Validate for Plain {}
 
 /// What a test and its components share.
-#[derive(Default)]
 struct Bench {
+    kept: Mutex<BTreeMap<String, Vec<u8>>>,
+    directory: tempfile::TempDir,
     requests: Mutex<Option<mpsc::Receiver<Request>>>,
     exported: Mutex<Vec<(String, usize)>>,
     processors_built: AtomicUsize,
+}
+
+impl Default for Bench {
+    fn default() -> Self {
+        Self {
+            kept: Mutex::default(),
+            directory: tempfile::tempdir().unwrap(),
+            requests: Mutex::default(),
+            exported: Mutex::default(),
+            processors_built: AtomicUsize::default(),
+        }
+    }
 }
 
 struct Request(Batch, tokio::sync::oneshot::Sender<Result<(), Nack>>);
@@ -70,6 +84,18 @@ impl Processor for Tally {
         assert!(batch.items() != 13, "unlucky");
         self.0 += batch.items();
         output.emit(logs(self.0));
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        Some(self.0.to_string().into_bytes())
+    }
+
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), ProcessError> {
+        self.0 = usize::MAX;
+        let text =
+            std::str::from_utf8(snapshot).map_err(|error| ProcessError::Permanent(error.to_string()))?;
+        self.0 = text.parse().map_err(|_| ProcessError::Permanent("not a number".to_owned()))?;
         Ok(())
     }
 }
@@ -139,8 +165,52 @@ const REGISTRY: Registry = Registry {
         create: |section, context| Ok(Box::new(Sink(name(section)?, bench(context)))),
     }],
     connectors: &[],
-    extensions: &[],
+    extensions: &[ExtensionFactory {
+        type_name: "shelf",
+        aliases: &[],
+        stability: Stability::Stable,
+        config: ConfigSpec::of::<Plain>(),
+        is_storage: true,
+        create: |_, context| Ok(Box::new(Shelf(bench(context)))),
+    }],
 };
+
+/// Storage in memory, which survives the engine because the bench does.
+struct Shelf(Arc<Bench>);
+
+impl Extension for Shelf {
+    fn storage(&self) -> Option<Arc<dyn Storage>> {
+        Some(Arc::new(Self(Arc::clone(&self.0))))
+    }
+}
+
+impl Storage for Shelf {
+    fn client(&self, key: &ComponentKey, purpose: &str) -> Result<Arc<dyn StorageClient>, StorageError> {
+        Ok(Arc::new(Space(format!("{key}/{purpose}"), Arc::clone(&self.0))))
+    }
+}
+
+struct Space(String, Arc<Bench>);
+
+impl StorageClient for Space {
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        Ok(self.1.kept.lock().unwrap().get(&format!("{}/{name}", self.0)).cloned())
+    }
+
+    fn set(&self, name: &str, value: &[u8]) -> Result<(), StorageError> {
+        self.1.kept.lock().unwrap().insert(format!("{}/{name}", self.0), value.to_vec());
+        Ok(())
+    }
+
+    fn delete(&self, name: &str) -> Result<(), StorageError> {
+        self.1.kept.lock().unwrap().remove(&format!("{}/{name}", self.0));
+        Ok(())
+    }
+
+    fn directory(&self) -> std::path::PathBuf {
+        self.1.directory.path().join(self.0.replace('/', "-"))
+    }
+}
 
 fn logs(records: usize) -> Batch {
     let scope_logs =
@@ -156,8 +226,9 @@ fn load(processors: &str, exporters: &str) -> Config {
 fn load_with(processors: &str, exporters: &str, sets: &[String]) -> Config {
     let yaml = format!(
         "receivers: {{source: }}\nprocessors: {{tally: , tally/new: }}\n\
-         exporters: {{sink/a: , sink/b: , sink/stuck: , sink/broken: {{dead_letter: sink/dead}}, sink/dead: , sink/unstartable: }}\n\
-         service: {{pipelines: {{logs: {{receivers: [source], processors: {processors}, exporters: {exporters}}}}}}}\n"
+         extensions: {{shelf: }}\n\
+         exporters: {{sink/a: , sink/kept: {{sending_queue: {{storage: shelf}}}}, sink/together: {{sending_queue: {{num_consumers: 1, batch: {{min_size: 4, max_size: 4, flush_timeout: 1s}}}}}}, sink/b: , sink/stuck: , sink/broken: {{dead_letter: sink/dead}}, sink/dead: , sink/unstartable: }}\n\
+         service: {{extensions: [shelf], state: {{storage: shelf}}, pipelines: {{logs: {{receivers: [source], processors: {processors}, exporters: {exporters}}}}}}}\n"
     );
     config::load(&[Source::Yaml(yaml)], sets, &|_| None).unwrap()
 }
@@ -171,9 +242,14 @@ struct Running {
 }
 
 async fn start(processors: &str, exporters: &str) -> Running {
+    start_on(Arc::default(), processors, exporters).await
+}
+
+/// Starts with what an earlier engine left on `bench`.
+async fn start_on(bench: Arc<Bench>, processors: &str, exporters: &str) -> Running {
     let clock = Clock::manual(Timestamp::default());
     let environment = Environment { clock: clock.clone(), ..Environment::default() };
-    let bench = environment.handles.get_or_default::<Bench>();
+    environment.handles.offer(Arc::clone(&bench));
     let health = environment.health.clone();
     let (requests, inbox) = mpsc::channel(16);
     *bench.requests.lock().unwrap() = Some(inbox);
@@ -280,7 +356,8 @@ async fn after_a_reload_the_health_is_that_of_the_components_that_run() {
     let mut running = start("[tally]", "[sink/a, sink/b]").await;
     let health = running.health.clone();
     let keys = || health.snapshot().keys().map(ToString::to_string).collect::<Vec<_>>();
-    let all = ["receiver:source", "processor:tally@logs", "exporter:sink/a", "exporter:sink/b"];
+    let all =
+        ["receiver:source", "processor:tally@logs", "exporter:sink/a", "exporter:sink/b", "extension:shelf"];
     running.send(logs(1)).await.unwrap();
     assert_eq!((keys(), health.is_ok()), (all.map(str::to_owned).to_vec(), true));
     assert!(running.engine.reload(&load("[tally]", "[sink/a, sink/unstartable]")).await.is_err());
@@ -289,8 +366,54 @@ async fn after_a_reload_the_health_is_that_of_the_components_that_run() {
     running.engine.reload(&changed).await.unwrap();
     running.send(logs(1)).await.unwrap();
     assert_eq!(running.exported("changed"), [1]);
-    assert_eq!(keys(), ["receiver:source", "exporter:sink/a"]);
+    assert_eq!(keys(), ["receiver:source", "exporter:sink/a", "extension:shelf"]);
     assert!(health.is_ok(), "{:?}", health.snapshot());
+    running.engine.shut_down().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_does_not_forget_what_was_learned() {
+    let first = start("[tally]", "[sink/a]").await;
+    first.send(logs(5)).await.unwrap();
+    first.engine.save_state().await;
+    let bench = Arc::clone(&first.bench);
+    first.engine.shut_down().await;
+    let second = start_on(bench, "[tally]", "[sink/a]").await;
+    second.send(logs(1)).await.unwrap();
+    assert_eq!(second.exported("a"), [5, 6]);
+    second.engine.shut_down().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn damaged_state_is_set_aside_and_the_processor_is_as_new() {
+    let bench = Arc::<Bench>::default();
+    let name = "processor:tally@logs/state/shard-0";
+    bench.kept.lock().unwrap().insert(name.to_owned(), b"\x01\0\0\x01\0nonsense".to_vec());
+    let running = start_on(bench, "[tally]", "[sink/a]").await;
+    running.send(logs(2)).await.unwrap();
+    assert_eq!(running.exported("a"), [2]);
+    assert!(running.bench.kept.lock().unwrap().contains_key(&format!("{name}.rejected")));
+    running.engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_queue_on_disk_answers_early_and_delivers() {
+    let running = start("[]", "[sink/kept]").await;
+    running.send(logs(3)).await.unwrap();
+    let bench = Arc::clone(&running.bench);
+    running.engine.shut_down().await;
+    assert_eq!(bench.exported.lock().unwrap().as_slice(), [("kept".to_owned(), 3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_batches_are_joined_and_large_ones_split_on_their_way_out() {
+    let running = start("[]", "[sink/together]").await;
+    let (one, two) = (running.begin(logs(1)).await, running.begin(logs(4)).await);
+    one.await.unwrap().unwrap();
+    two.await.unwrap().unwrap();
+    let alone = running.begin(logs(1)).await;
+    alone.await.unwrap().unwrap();
+    assert_eq!(running.exported("together"), [4, 1, 1]);
     running.engine.shut_down().await;
 }
 

@@ -1,11 +1,9 @@
 //! The batches of one signal that wait for company.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use component::{Ack, Delivery};
-use pdata::{Batch, Otlp, Payload, Timestamp};
-use pdata::{Limits, merge, split};
+use pdata::{Batch, Limits, Timestamp};
 
 /// The batches of one signal that wait for company, in the order in which they came.
 #[derive(Default)]
@@ -47,7 +45,8 @@ impl Held {
     /// Takes everything out, joined and then split into batches of at most `most` items (0: without bound). What would
     /// be a batch of fewer than `least` items stays.
     pub(super) fn take(&mut self, most: usize, least: usize, now: Timestamp) -> Vec<Delivery> {
-        let mut parts = join_and_split(std::mem::take(&mut self.batches), most);
+        let joined = Batch::join(std::mem::take(&mut self.batches));
+        let mut parts: Vec<_> = joined.iter().flat_map(|batch| batch.split(Limits::items(most))).collect();
         if let Some(last) = parts.pop_if(|last| last.items() < least) {
             self.batches.push(last);
         }
@@ -77,36 +76,4 @@ impl Held {
         }
         Ack::merge(acks)
     }
-}
-
-/// Batches of one signal, joined and then split into parts of at most `most` items (0: without bound).
-fn join_and_split(batches: Vec<Batch>, most: usize) -> Vec<Batch> {
-    let mut traces = Vec::new();
-    let mut metrics = Vec::new();
-    let mut logs = Vec::new();
-    let mut events = Vec::new();
-    for batch in batches {
-        match batch {
-            Batch::Traces(batch) => traces.push(batch),
-            Batch::Metrics(batch) => metrics.push(batch),
-            Batch::Logs(batch) => logs.push(batch),
-            Batch::Events(batch) => events.extend(Arc::unwrap_or_clone(batch)),
-        }
-    }
-    let events: Vec<_> = match most {
-        0 if events.is_empty() => Vec::new(),
-        0 => vec![Batch::events(events)],
-        most => events.chunks(most).map(|part| Batch::events(part.to_vec())).collect(),
-    };
-    let parts = parts(traces, most).map(Batch::from);
-    parts
-        .chain(self::parts(metrics, most).map(Batch::from))
-        .chain(self::parts(logs, most).map(Batch::from))
-        .chain(events)
-        .collect()
-}
-
-fn parts<T: Payload>(batches: Vec<Otlp<T>>, most: usize) -> impl Iterator<Item = Otlp<T>> {
-    let joined = (!batches.is_empty()).then(|| merge(batches));
-    joined.into_iter().flat_map(move |joined| split(&joined, Limits::items(most)))
 }
