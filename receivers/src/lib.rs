@@ -2,6 +2,7 @@
 
 mod emit;
 pub mod hostmetrics;
+pub mod otlp;
 mod periodic;
 pub mod prometheus;
 pub mod statsd;
@@ -9,4 +10,5 @@ pub mod statsd;
 use component::ReceiverFactory;
 
 /// Every receiver of this build, by type name. Adding one here is all the registration there is.
-pub const FACTORIES: &[ReceiverFactory] = &[hostmetrics::FACTORY, prometheus::FACTORY, statsd::FACTORY];
+pub const FACTORIES: &[ReceiverFactory] =
+    &[hostmetrics::FACTORY, otlp::FACTORY, prometheus::FACTORY, statsd::FACTORY];

@@ -7,6 +7,7 @@
 
 pub mod compression;
 mod error;
+pub mod grpc;
 pub mod http;
 pub mod tls;
 
