@@ -167,6 +167,15 @@ impl Permit {
         self.bytes = bytes;
     }
 
+    /// Takes a part of the charge into a permit of its own, for a request that becomes two batches.
+    #[must_use]
+    pub fn split(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        self.inner.in_flight_requests.fetch_add(1, Ordering::AcqRel);
+        Self { bytes, inner: Arc::clone(&self.inner) }
+    }
+
     /// Bytes charged.
     pub const fn bytes(&self) -> usize {
         self.bytes
@@ -214,6 +223,18 @@ mod tests {
         drop(alone);
         assert_eq!(admission.in_flight_bytes(), 0);
         assert_eq!(admission.in_flight_requests(), 0);
+    }
+
+    #[test]
+    fn a_split_permit_charges_as_much_as_before_and_gives_it_back_in_parts() {
+        let admission = gate(100);
+        let mut whole = admission.try_admit(100).unwrap();
+        let part = whole.split(30);
+        assert_eq!((whole.bytes(), part.bytes(), admission.in_flight_bytes()), (70, 30, 100));
+        drop(whole);
+        assert_eq!((admission.in_flight_bytes(), admission.in_flight_requests()), (30, 1));
+        drop(part);
+        assert_eq!((admission.in_flight_bytes(), admission.in_flight_requests()), (0, 0));
     }
 
     #[test]

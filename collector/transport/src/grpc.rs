@@ -1,4 +1,9 @@
-//! A gRPC server from settings with the collector's keys (`configgrpc`): HTTP/2 only, the same [`Server`] otherwise.
+//! gRPC servers from settings with the collector's keys (`configgrpc`). A server is the HTTP [`Server`] that speaks HTTP/2
+//! only; [`Call`] and [`respond`] are a unary call's two ends, with messages as bytes.
+
+mod call;
+#[cfg_attr(not(test), expect(dead_code, reason = "a client reads statuses too"))]
+mod status;
 
 use config::{Duration, Endpoint, Invalid, Validate};
 use schemars::JsonSchema;
@@ -7,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::TransportError;
 use crate::http::{Options, Server, check_endpoint, listening_at, normalise};
 use crate::tls::ServerTls;
+
+pub use call::{Answer, Call, respond};
+pub use status::{Code, Status};
 
 /// Settings of a gRPC server.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -38,6 +46,18 @@ pub struct ServerSettings {
 pub struct Keepalive {
     /// What the server does.
     pub server_parameters: KeepaliveParameters,
+    /// Accepted for the collector's sake; clients may ping as often as they like.
+    pub enforcement_policy: EnforcementPolicy,
+}
+
+/// How often clients may ping. Accepted for the collector's sake.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EnforcementPolicy {
+    /// The shortest time between two pings.
+    pub min_time: Duration,
+    /// Whether clients may ping while no call is going on.
+    pub permit_without_stream: bool,
 }
 
 /// What a server does with quiet and old connections.

@@ -1,18 +1,14 @@
 //! OTLP over gRPC: calls of the three `Export` methods in, answers out. Messages stay encoded.
 
-use bytes::{Buf, BufMut, Bytes};
-use component::{Ingress, NackKind, Permit};
-use futures::FutureExt;
-use futures::future::BoxFuture;
+use bytes::Bytes;
+use component::{Ingress, NackKind};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use pdata::Signal;
-use tonic::body::Body;
-use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::server::{Grpc, UnaryService};
-use tonic::{Code, Status};
+use transport::grpc::{Answer, Call, Code, Status, respond};
 
-use super::{Rejection, USUAL_REQUEST, deliver, status};
+use super::intake::{Format, Rejection, deliver, is_wanted};
+use super::{USUAL_REQUEST, response};
 
 /// Answers calls.
 #[derive(Clone)]
@@ -26,40 +22,35 @@ impl Handler {
         Self { ingress, max_message }
     }
 
-    pub(super) async fn handle(self, request: Request<Incoming>) -> Response<Body> {
-        let signal = signal_of(request.uri().path()).filter(|signal| self.ingress.wanted().contains(*signal));
-        let Some(signal) = signal else {
-            return Status::unimplemented("no pipeline takes this from here").into_http();
-        };
-        // Before the body is read: what is not admitted stays in the sender's memory.
-        let permit = match self.ingress.admission().admit(USUAL_REQUEST).await {
-            Ok(permit) => permit,
-            Err(refusal) => {
-                self.ingress.count_refused(signal, 1);
-                return refused(&refusal.into()).into_http();
-            }
-        };
-        let export = Export { ingress: self.ingress.clone(), signal, permit: Some(permit) };
-        let response = Grpc::new(Raw)
-            .accept_compressed(CompressionEncoding::Gzip)
-            .accept_compressed(CompressionEncoding::Zstd)
-            .max_decoding_message_size(self.max_message)
-            .unary(export, request)
-            .await;
-        self.unread(signal, &response).map_or(response, Status::into_http)
+    pub(super) async fn handle(self, request: Request<Incoming>) -> Response<Answer> {
+        respond(self.answer(request).await)
     }
 
-    /// The status for a message that could not be read: tonic's own codes would tell a sender to try again for ever.
-    fn unread(&self, signal: Signal, response: &Response<Body>) -> Option<Status> {
-        let limit = self.max_message;
-        // `Export` answers with neither of these.
-        let status = match response.headers().get("grpc-status")?.as_bytes() {
-            b"11" => Status::resource_exhausted(format!("message is larger than {limit} bytes")),
-            b"13" => Status::invalid_argument("message is cut off or not compressed as it claims to be"),
-            _ => return None,
+    async fn answer(&self, request: Request<Incoming>) -> Result<Bytes, Status> {
+        let ingress = &self.ingress;
+        let signal = signal_of(request.uri().path()).filter(|signal| is_wanted(ingress.wanted(), *signal));
+        let Some(signal) = signal else {
+            return Err(Status::new(Code::Unimplemented, "no pipeline takes this from here"));
         };
-        self.ingress.count_failed(signal, 1);
-        Some(status)
+        let call = Call::new(request)?;
+        // Before the message is read: what is not admitted stays in the sender's memory.
+        let mut permit = ingress.admission().admit(USUAL_REQUEST).await.map_err(|refusal| {
+            ingress.count_refused(signal, 1);
+            refused(&refusal.into())
+        })?;
+        let message = call.message(self.max_message, |held| {
+            if held > permit.bytes() {
+                permit.resize(held);
+            }
+        });
+        let message = message.await.inspect_err(|status| match status.code {
+            Code::Cancelled => ingress.count_refused(signal, 1),
+            _ => ingress.count_failed(signal, 1),
+        })?;
+        match deliver(ingress, signal, Format::Protobuf, message, permit).await {
+            Ok(accepted) => Ok(response::accepted(signal, Format::Protobuf, &accepted)),
+            Err(rejection) => Err(refused(&rejection)),
+        }
     }
 }
 
@@ -72,81 +63,15 @@ fn signal_of(path: &str) -> Option<Signal> {
     }
 }
 
-/// One call.
-struct Export {
-    ingress: Ingress,
-    signal: Signal,
-    permit: Option<Permit>,
-}
-
-impl UnaryService<Bytes> for Export {
-    type Response = Bytes;
-    type Future = BoxFuture<'static, Result<tonic::Response<Bytes>, Status>>;
-
-    fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let (ingress, signal, permit) = (self.ingress.clone(), self.signal, self.permit.take());
-        async move {
-            let Some(permit) = permit else {
-                return Err(Status::failed_precondition("a call takes one message"));
-            };
-            // An empty response is full success in all three services.
-            let done = deliver(&ingress, signal, request.into_inner(), permit).await;
-            done.map(|()| tonic::Response::new(Bytes::new())).map_err(|rejection| refused(&rejection))
-        }
-        .boxed()
-    }
-}
-
-fn refused(rejection: &Rejection) -> Status {
-    let message = rejection.to_string();
-    match rejection {
+/// The status that tells a sender whether to try again, and when.
+pub(super) fn refused(rejection: &Rejection) -> Status {
+    let (code, retry_after) = match rejection {
         Rejection::Nack(nack) => match nack.kind {
-            NackKind::Retryable { after } => {
-                let details = after.map(|after| status::encode(Code::Unavailable, &message, Some(after)));
-                Status::with_details(Code::Unavailable, message, details.unwrap_or_default())
-            }
-            NackKind::Permanent => Status::invalid_argument(message),
+            // Senders try again after this one, all of them; after RESOURCE_EXHAUSTED some do not.
+            NackKind::Retryable { after } => (Code::Unavailable, after),
+            NackKind::Permanent => (Code::InvalidArgument, None),
         },
-        Rejection::Malformed(_) => Status::invalid_argument(message),
-    }
-}
-
-/// Passes messages on as bytes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        out.reserve(item.len());
-        out.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        let length = message.remaining();
-        Ok(Some(message.copy_to_bytes(length)))
-    }
+        Rejection::Malformed(_) => (Code::InvalidArgument, None),
+    };
+    Status { retry_after, ..Status::new(code, rejection.to_string()) }
 }

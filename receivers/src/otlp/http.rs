@@ -1,24 +1,26 @@
-//! OTLP over HTTP: POSTs of encoded messages in, answers out.
+//! OTLP over HTTP: POSTs of protobuf or JSON in, answers of the same kind out.
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use component::{Ingress, NackKind};
+use component::Ingress;
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use pdata::Signal;
-use tonic::Code;
 use transport::compression::{DecompressError, Encoding};
 use transport::describe;
+use transport::grpc::{Code, Status};
 
 use super::config::HttpConfig;
-use super::{Rejection, USUAL_REQUEST, deliver, status};
+use super::intake::{Format, deliver, is_wanted};
+use super::{USUAL_REQUEST, grpc, response};
 
 const PROTOBUF: &str = "application/x-protobuf";
+const JSON: &str = "application/json";
 
 /// Answers requests.
 #[derive(Clone)]
@@ -30,14 +32,23 @@ pub(super) struct Handler {
 
 /// Why a request is answered with an error.
 struct Refused {
-    status: StatusCode,
-    message: String,
-    retry_after: Option<Duration>,
+    http: StatusCode,
+    status: Status,
 }
 
 impl Refused {
-    fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), retry_after: None }
+    fn new(http: StatusCode, code: Code, message: impl Into<String>) -> Self {
+        Self { http, status: Status::new(code, message) }
+    }
+}
+
+impl From<Status> for Refused {
+    fn from(status: Status) -> Self {
+        let http = match status.code {
+            Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self { http, status }
     }
 }
 
@@ -48,45 +59,61 @@ impl Handler {
     }
 
     pub(super) async fn handle(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        match self.answer(request).await {
-            // An empty response is full success for all three signals.
-            Ok(()) => response(StatusCode::OK, Bytes::new()),
-            Err(refused) => refusal(&refused),
+        let format = format_of(request.headers());
+        match self.answer(request, format).await {
+            Ok(body) => body_of(StatusCode::OK, format, body),
+            Err(refused) => refusal(format, &refused),
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<(), Refused> {
-        let signal =
-            self.signal_of(request.uri().path()).filter(|signal| self.ingress.wanted().contains(*signal));
-        let Some(signal) = signal else {
-            return Err(Refused::new(StatusCode::NOT_FOUND, "no pipeline takes this from here"));
+    async fn answer(&self, request: Request<Incoming>, format: Option<Format>) -> Result<Bytes, Refused> {
+        let ingress = &self.ingress;
+        let signal = self.signal_of(request.uri().path());
+        let Some(signal) = signal.filter(|signal| is_wanted(ingress.wanted(), *signal)) else {
+            let message = "no pipeline takes this from here";
+            return Err(Refused::new(StatusCode::NOT_FOUND, Code::Unimplemented, message));
         };
         if request.method() != Method::POST {
-            return Err(Refused::new(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered"));
+            let message = "only POST is answered";
+            return Err(Refused::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented, message));
         }
-        check_type(request.headers())?;
+        let format = format.ok_or_else(|| {
+            let message = format!("this content-type is not supported: send `{PROTOBUF}` or `{JSON}`");
+            Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument, message)
+        })?;
         let encoding = self.encoding(request.headers())?;
         let length = declared_length(request.headers());
         if length.is_some_and(|length| length > self.max_body) {
-            self.ingress.count_failed(signal, 1);
+            ingress.count_failed(signal, 1);
             return Err(self.too_large());
         }
         // Before the body is read: what is not admitted stays in the sender's memory.
-        let mut permit =
-            self.ingress.admission().admit(length.unwrap_or(USUAL_REQUEST)).await.map_err(|refusal| {
-                self.ingress.count_refused(signal, 1);
-                refused(&refusal.into())
-            })?;
-        let body = async {
-            let body = self.read(request.into_body()).await?;
-            permit.resize(body.len());
-            encoding.decode(body, self.max_body).map_err(|error| match error {
-                DecompressError::TooLarge { .. } => self.too_large(),
-                DecompressError::Malformed { .. } => Refused::new(StatusCode::BAD_REQUEST, error.to_string()),
-            })
+        let mut permit = match ingress.admission().admit(length.unwrap_or(USUAL_REQUEST)).await {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                ingress.count_refused(signal, 1);
+                discard(request, length).await;
+                return Err(grpc::refused(&refusal.into()).into());
+            }
         };
-        let body = body.await.inspect_err(|_| self.ingress.count_failed(signal, 1))?;
-        deliver(&self.ingress, signal, body, permit).await.map_err(|rejection| refused(&rejection))
+        let body = self.read(request.into_body()).await.inspect_err(|refused| match refused.status.code {
+            Code::Cancelled => ingress.count_refused(signal, 1),
+            _ => ingress.count_failed(signal, 1),
+        })?;
+        permit.resize(body.len());
+        let body = encoding.decode(body, self.max_body).map_err(|error| {
+            ingress.count_failed(signal, 1);
+            match error {
+                DecompressError::TooLarge { .. } => self.too_large(),
+                DecompressError::Malformed { .. } => {
+                    Refused::new(StatusCode::BAD_REQUEST, Code::InvalidArgument, error.to_string())
+                }
+            }
+        })?;
+        match deliver(ingress, signal, format, body, permit).await {
+            Ok(accepted) => Ok(response::accepted(signal, format, &accepted)),
+            Err(rejection) => Err(grpc::refused(&rejection).into()),
+        }
     }
 
     fn signal_of(&self, path: &str) -> Option<Signal> {
@@ -106,10 +133,8 @@ impl Handler {
             Some(value) => value.to_str().unwrap_or("unreadable"),
         };
         let unsupported = || {
-            Refused::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                format!("content-encoding `{name}` is not supported"),
-            )
+            let message = format!("content-encoding `{name}` is not supported");
+            Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument, message)
         };
         let encoding = Encoding::from_header(name).ok_or_else(unsupported)?;
         let allowed = &self.settings.compression_algorithms;
@@ -124,64 +149,66 @@ impl Handler {
         let collected = if timeout.is_zero() {
             collect.await
         } else {
-            tokio::time::timeout(timeout.get(), collect)
-                .await
-                .map_err(|_| Refused::new(StatusCode::REQUEST_TIMEOUT, "the body took too long to come in"))?
+            tokio::time::timeout(timeout.get(), collect).await.map_err(|_| {
+                let message = "the body took too long to come in";
+                Refused::new(StatusCode::REQUEST_TIMEOUT, Code::Cancelled, message)
+            })?
         };
         match collected {
             Ok(body) => Ok(body.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => Err(self.too_large()),
             Err(error) => {
                 let error: &(dyn Error + 'static) = &*error;
-                Err(Refused::new(StatusCode::BAD_REQUEST, describe(error)))
+                Err(Refused::new(StatusCode::BAD_REQUEST, Code::Cancelled, describe(error)))
             }
         }
     }
 
     fn too_large(&self) -> Refused {
         let message = format!("body is larger than {} bytes", self.max_body);
-        Refused::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+        Refused::new(StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted, message)
     }
 }
 
-fn check_type(headers: &HeaderMap) -> Result<(), Refused> {
-    let named = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+/// How long a sender is listened to that is refused.
+const DISCARD_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Lets a body pass by. Over HTTP/1 a sender reads the answer only after it has sent all, and the connection can go on only
+/// then; over HTTP/2 neither is so.
+async fn discard(request: Request<Incoming>, length: Option<usize>) {
+    if request.version() >= Version::HTTP_2 || length.is_none() {
+        return;
+    }
+    let mut body = request.into_body();
+    let pass = async { while let Some(Ok(_)) = body.frame().await {} };
+    // A sender that is slower than this has its connection closed.
+    let _ = tokio::time::timeout(DISCARD_PATIENCE, pass).await;
+}
+
+/// The format that `content-type` names; nothing if it is another.
+fn format_of(headers: &HeaderMap) -> Option<Format> {
+    let named = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let media = named.split(';').next().unwrap_or_default().trim();
     if media.eq_ignore_ascii_case(PROTOBUF) {
-        return Ok(());
+        Some(Format::Protobuf)
+    } else if media.eq_ignore_ascii_case(JSON) {
+        Some(Format::Json)
+    } else {
+        None
     }
-    let message = format!("content-type `{media}` is not supported: send `{PROTOBUF}`");
-    Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn refused(rejection: &Rejection) -> Refused {
-    let (status, retry_after) = match rejection {
-        Rejection::Nack(nack) => match nack.kind {
-            NackKind::Retryable { after } => (StatusCode::SERVICE_UNAVAILABLE, after),
-            NackKind::Permanent => (StatusCode::BAD_REQUEST, None),
-        },
-        Rejection::Malformed(_) => (StatusCode::BAD_REQUEST, None),
-    };
-    Refused { status, message: rejection.to_string(), retry_after }
-}
-
-fn refusal(refused: &Refused) -> Response<Full<Bytes>> {
-    let code = match refused.status {
-        StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Code::Unimplemented,
-        StatusCode::PAYLOAD_TOO_LARGE => Code::ResourceExhausted,
-        _ => Code::InvalidArgument,
-    };
-    let body = status::encode(code, &refused.message, refused.retry_after);
-    let mut response = response(refused.status, body);
-    if refused.status == StatusCode::METHOD_NOT_ALLOWED {
+fn refusal(format: Option<Format>, refused: &Refused) -> Response<Full<Bytes>> {
+    let body = response::refused(format.unwrap_or(Format::Protobuf), &refused.status);
+    let mut response = body_of(refused.http, format, body);
+    if refused.http == StatusCode::METHOD_NOT_ALLOWED {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     }
-    if let Some(after) = refused.retry_after {
+    if let Some(after) = refused.status.retry_after {
         // The header knows whole seconds only; less than one would mean "at once".
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
@@ -189,9 +216,10 @@ fn refusal(refused: &Refused) -> Response<Full<Bytes>> {
     response
 }
 
-fn response(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+fn body_of(status: StatusCode, format: Option<Format>, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
+    let kind = if format == Some(Format::Json) { JSON } else { PROTOBUF };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }

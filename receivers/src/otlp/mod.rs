@@ -3,18 +3,17 @@
 mod config;
 mod grpc;
 mod http;
-mod status;
+mod intake;
+mod response;
 #[cfg(test)]
 mod tests;
 
 use ::config::Section;
 use async_trait::async_trait;
-use bytes::Bytes;
 use component::{
-    BuildError, ConfigSpec, Context, Ingress, Nack, Permit, Receiver, ReceiverFactory, Refusal, RunError, Shutdown,
-    Stability,
+    BuildError, ConfigSpec, Context, Ingress, Receiver, ReceiverFactory, RunError, Shutdown, Stability,
 };
-use pdata::{Batch, DecodeError, Logs, Metrics, Signal, SignalSet, Traces};
+use pdata::SignalSet;
 use transport::http::Server;
 use transport::{TransportError, describe};
 
@@ -25,7 +24,7 @@ pub const FACTORY: ReceiverFactory = ReceiverFactory {
     type_name: "otlp",
     aliases: &[],
     stability: Stability::Beta,
-    signals: SignalSet::TELEMETRY,
+    signals: SignalSet::ALL,
     config: ConfigSpec::of::<Config>(),
     create,
 };
@@ -87,41 +86,3 @@ fn not_started(error: TransportError) -> RunError {
 
 /// What is charged for a request whose size is not known yet.
 const USUAL_REQUEST: usize = 64 << 10;
-
-/// Why a request was not taken in.
-#[derive(Debug, thiserror::Error)]
-enum Rejection {
-    #[error(transparent)]
-    Malformed(#[from] DecodeError),
-    #[error(transparent)]
-    Nack(#[from] Nack),
-}
-
-impl From<Refusal> for Rejection {
-    fn from(refusal: Refusal) -> Self {
-        Self::Nack(Nack::retry_after(refusal.retry_after, refusal.to_string()))
-    }
-}
-
-/// Decodes a message and waits until it is delivered.
-async fn deliver(ingress: &Ingress, signal: Signal, body: Bytes, mut permit: Permit) -> Result<(), Rejection> {
-    permit.resize(body.len());
-    match decode(signal, body) {
-        // An empty request is legal and there is nothing to deliver.
-        Ok(batch) if batch.is_empty() => Ok(()),
-        Ok(batch) => Ok(ingress.deliver(batch, Some(permit)).await?),
-        Err(error) => {
-            ingress.count_failed(signal, 1);
-            Err(error.into())
-        }
-    }
-}
-
-fn decode(signal: Signal, body: Bytes) -> Result<Batch, DecodeError> {
-    Ok(match signal {
-        Signal::Metrics => Metrics::from_bytes(body)?.into(),
-        Signal::Logs => Logs::from_bytes(body)?.into(),
-        // Nothing routes events here.
-        Signal::Traces | Signal::Events => Traces::from_bytes(body)?.into(),
-    })
-}
