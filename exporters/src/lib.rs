@@ -4,10 +4,12 @@ use component::ExporterFactory;
 
 pub mod alertmanager;
 pub mod debug;
+pub mod file;
 mod http_outcome;
 #[cfg(test)]
 mod test_server;
 pub mod webhook;
 
 /// Every exporter of this build, by type name. Adding one here is all the registration there is.
-pub const FACTORIES: &[ExporterFactory] = &[alertmanager::FACTORY, debug::FACTORY, webhook::FACTORY];
+pub const FACTORIES: &[ExporterFactory] =
+    &[alertmanager::FACTORY, debug::FACTORY, file::FACTORY, webhook::FACTORY];
