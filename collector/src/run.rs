@@ -1,5 +1,6 @@
 //! `watchfire run`: the pipelines until somebody ends them.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -120,7 +121,9 @@ fn log_to_stderr(config: &Config) {
     let logs = &config.service.telemetry.logs;
     // RUST_LOG is for whoever looks into one component; the configuration decides otherwise.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(logs.level.name()));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
     let installed = match logs.encoding {
         LogEncoding::Json => subscriber.json().try_init(),
         LogEncoding::Text => subscriber.try_init(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use config::Invalid;
 use pdata::Timestamp;
-use pdata::proto::common::{AnyValue, KeyValue, any_value};
+use pdata::proto::common::{AnyValue, ArrayValue, KeyValue, any_value};
 use pdata::proto::metrics::{
     AggregationTemporality, Gauge, Metric, NumberDataPoint, Sum, metric, number_data_point,
 };
@@ -149,9 +149,25 @@ impl Points {
         }
     }
 
+    /// Adds a whole number with attributes of any type.
+    pub(crate) fn with(&mut self, attributes: Vec<KeyValue>, value: i64) {
+        self.push_with(attributes, number_data_point::Value::AsInt(value));
+    }
+
+    /// Adds a number with attributes of any type; one that is not finite is none.
+    pub(crate) fn double_with(&mut self, attributes: Vec<KeyValue>, value: f64) {
+        if value.is_finite() {
+            self.push_with(attributes, number_data_point::Value::AsDouble(value));
+        }
+    }
+
     fn push(&mut self, attributes: &[(&str, &str)], value: number_data_point::Value) {
+        self.push_with(attributes.iter().map(|(key, value)| text(key, value)).collect(), value);
+    }
+
+    fn push_with(&mut self, attributes: Vec<KeyValue>, value: number_data_point::Value) {
         self.points.push(NumberDataPoint {
-            attributes: attributes.iter().map(|(key, value)| text(key, value)).collect(),
+            attributes,
             start_time_unix_nano: self.start.as_nanos(),
             time_unix_nano: self.time.as_nanos(),
             value: Some(value),
@@ -168,6 +184,13 @@ pub(crate) fn text(key: &str, value: &str) -> KeyValue {
 /// An attribute that is a whole number.
 pub(crate) fn int(key: &str, value: i64) -> KeyValue {
     attribute(key, any_value::Value::IntValue(value))
+}
+
+/// An attribute that is a list of texts.
+pub(crate) fn list(key: &str, values: &[String]) -> KeyValue {
+    let values =
+        values.iter().map(|value| AnyValue { value: Some(any_value::Value::StringValue(value.clone())) });
+    attribute(key, any_value::Value::ArrayValue(ArrayValue { values: values.collect() }))
 }
 
 fn attribute(key: &str, value: any_value::Value) -> KeyValue {

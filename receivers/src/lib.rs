@@ -4,6 +4,7 @@ mod emit;
 pub mod hostmetrics;
 pub mod otlp;
 mod periodic;
+pub mod probe;
 pub mod prometheus;
 pub mod statsd;
 
@@ -11,4 +12,4 @@ use component::ReceiverFactory;
 
 /// Every receiver of this build, by type name. Adding one here is all the registration there is.
 pub const FACTORIES: &[ReceiverFactory] =
-    &[hostmetrics::FACTORY, otlp::FACTORY, prometheus::FACTORY, statsd::FACTORY];
+    &[hostmetrics::FACTORY, otlp::FACTORY, probe::FACTORY, prometheus::FACTORY, statsd::FACTORY];
