@@ -7,6 +7,8 @@ pub mod debug;
 pub mod file;
 mod http_outcome;
 #[cfg(test)]
+mod test_events;
+#[cfg(test)]
 mod test_server;
 pub mod webhook;
 

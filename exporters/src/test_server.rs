@@ -29,6 +29,8 @@ impl Request {
 pub(crate) enum Answer {
     /// Answers with this status and these raw header lines.
     Status(u16, &'static str),
+    /// Answers with this status and this text.
+    Text(u16, &'static str),
     /// Never answers.
     Silence,
     /// Closes the connection.
@@ -63,6 +65,11 @@ impl TestServer {
         server
     }
 
+    /// Gives one more answer before the 200s.
+    pub(crate) fn answer_next(&self, answer: Answer) {
+        self.script.lock().unwrap().insert(0, answer);
+    }
+
     /// Everything that arrived so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
@@ -89,6 +96,12 @@ impl TestServer {
             match answer {
                 Answer::Status(status, headers) => {
                     let text = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: 0\r\n{headers}\r\n");
+                    stream.get_mut().write_all(text.as_bytes()).await.unwrap();
+                }
+                Answer::Text(status, body) => {
+                    let length = body.len();
+                    let text =
+                        format!("HTTP/1.1 {status} Scripted\r\ncontent-length: {length}\r\n\r\n{body}");
                     stream.get_mut().write_all(text.as_bytes()).await.unwrap();
                 }
                 Answer::Silence => std::future::pending().await,

@@ -125,13 +125,13 @@ impl Webhook {
     async fn post(&self, message: Message) -> Result<(), ExportError> {
         let timestamp = self.clock.now().as_nanos() / 1_000_000_000;
         let mut headers = message.headers;
+        // An id that may not stand in a header could not be verified either.
+        let id = HeaderValue::from_str(&message.id)
+            .map_err(|_| ExportError::permanent("the event's id may not stand in a header"))?;
+        headers.insert("webhook-id", id);
+        headers.insert("webhook-timestamp", timestamp.into());
         if !self.keys.is_empty() {
             let signature = signature::header(&self.keys, &message.id, timestamp, &message.body);
-            // An id that may not stand in a header could not be verified either.
-            let id = HeaderValue::from_str(&message.id)
-                .map_err(|_| ExportError::permanent("the event's id may not stand in a header"))?;
-            headers.insert("webhook-id", id);
-            headers.insert("webhook-timestamp", timestamp.into());
             if let Ok(signature) = HeaderValue::from_str(&signature) {
                 headers.insert("webhook-signature", signature);
             }

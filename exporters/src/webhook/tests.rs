@@ -105,6 +105,11 @@ async fn binary_mode_puts_the_attributes_into_headers() {
 async fn plain_json_is_the_event_alone() {
     let requests = sent(&json!({"format": "json"}), vec![incident(1)]).await;
     assert_eq!(requests[0].json(), serde_json::to_value(incident(1)).unwrap());
+    assert_eq!(
+        requests[0].header("webhook-id"),
+        Some("inc-1.1"),
+        "repetitions can be told without a secret, too"
+    );
 }
 
 /// What a receiver does, written without the exporter's code.
