@@ -12,7 +12,7 @@ pub struct Config {
     /// How far apart the beginnings of anomalies may be that belong to one incident. Choose at least two intervals of
     /// your slowest metrics.
     pub window: Duration,
-    /// How long evidence is gathered before an incident opens.
+    /// How long evidence is gathered, once there is enough of it, before an incident opens.
     pub hold: Duration,
     /// How long everything must be calm before an incident is resolved.
     pub resolve_after: Duration,

@@ -23,7 +23,7 @@ const LONGEST_PATH: usize = 8;
 pub struct Lifecycle {
     /// How far apart onsets may be that belong together.
     pub window: Duration,
-    /// How long evidence is gathered before an incident opens.
+    /// How long evidence is gathered, once there is enough of it, before an incident opens.
     pub hold: Duration,
     /// How long everything must be calm before it is over.
     pub resolve_after: Duration,
@@ -52,6 +52,8 @@ pub struct Case {
     /// When the first symptom was reported.
     first: Timestamp,
     last_onset: Timestamp,
+    /// Since when the evidence suffices. The first to suffer are often not those at the root.
+    convinced: Option<Timestamp>,
     symptoms: BTreeMap<u64, Symptom>,
     anomalies: u64,
     overflow: u64,
@@ -78,6 +80,7 @@ impl Case {
             opened: Timestamp::default(),
             first: symptom.last,
             last_onset: Timestamp::default(),
+            convinced: None,
             symptoms: BTreeMap::new(),
             anomalies: 0,
             overflow: 0,
@@ -177,7 +180,11 @@ impl Case {
 
     /// Opens it if the evidence suffices.
     pub fn try_open(&mut self, now: Timestamp, lifecycle: &Lifecycle) -> bool {
-        if self.is_open() || now.since(self.first) < lifecycle.hold || !self.convinces(now) {
+        if self.is_open() {
+            return false;
+        }
+        self.convinced = self.convinces(now).then(|| self.convinced.unwrap_or(now));
+        if self.convinced.is_none_or(|since| now.since(since) < lifecycle.hold) {
             return false;
         }
         self.opened = now;

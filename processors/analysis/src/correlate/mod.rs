@@ -32,7 +32,7 @@ const MOST_CHANGES: usize = 256;
 const CHANGE_WINDOW: Duration = Duration::from_secs(1800);
 /// A symptom that is not reported again for this long is over: its detector repeats what goes on.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(900);
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Makes incidents of anomalies.
 #[derive(Debug)]

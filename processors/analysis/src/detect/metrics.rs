@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::buckets::Buckets;
 use super::findings::{Findings, Label};
 use super::point::{Direction, Nature, Point, Unit};
-use super::rates::{Growth, Total};
+use super::rates::{Growth, Recent, Total};
 use super::watcher::{Resource, SeriesTable};
 use crate::identity::Identity;
 use crate::table::Table;
@@ -24,6 +24,7 @@ pub struct Memory {
     total: Total,
     sum: Total,
     buckets: Buckets,
+    recent: Recent,
 }
 
 /// Fewer values than this have no meaningful quantiles.
@@ -62,11 +63,15 @@ pub fn read(
 
 impl<'a> Stream<'a, '_> {
     fn read(&mut self) {
+        let delta = self.metric.temporality() == Temporality::Delta;
         match self.metric.kind() {
+            MetricKind::Gauge | MetricKind::Sum if !delta && counts_restarts(self.metric.name()) => {
+                self.metric.number_points().for_each(|point| self.restarts(point));
+            }
             MetricKind::Gauge => self.metric.number_points().for_each(|point| self.gauge(point)),
             MetricKind::Sum => {
                 // An up-down counter's running total is a level, like a gauge.
-                let level = !self.metric.is_monotonic() && self.metric.temporality() != Temporality::Delta;
+                let level = !self.metric.is_monotonic() && !delta;
                 let read = if level { Self::gauge } else { Self::counter };
                 self.metric.number_points().for_each(|point| read(self, point));
             }
@@ -99,6 +104,21 @@ impl<'a> Stream<'a, '_> {
             let nature = self.nature(self.unit.per_second());
             let rate = Point::new(point.time(), growth.rate()).with_noise(noise);
             self.observe(&own, "rate", rate, nature);
+        }
+    }
+
+    /// A total of rare events, counted by an onlooker. As a rate each would be a spike of one point, as a level a step
+    /// that never goes back; how many there were lately says what an operator wants to know.
+    fn restarts(&mut self, point: NumberPointView<'a>) {
+        let (Some(value), false) = (point.value(), point.no_recorded_value()) else { return };
+        let own = self.own(point.attributes());
+        let memory = self.memories.entry(own.id, Memory::default).0;
+        // What a process's own start time says about it does not hold for who counts its restarts.
+        let growth = memory.total.cumulative(pdata::Timestamp::default(), point.time(), value.as_f64());
+        if let Some(growth) = growth {
+            let lately = memory.recent.add(point.time(), growth.amount);
+            let nature = Nature { direction: Direction::Up, ..Nature::default() };
+            self.observe(&own, "within 2 minutes", Point::new(point.time(), lately), nature);
         }
     }
 
@@ -249,10 +269,16 @@ struct Head {
     sum: Option<f64>,
 }
 
+/// Semantic conventions and the common exporters report restarts of containers as gauges and as totals.
+fn counts_restarts(metric: &str) -> bool {
+    metric.contains("restart")
+}
+
 /// "p95 of http.server.request.duration (route=/cart)".
 fn subject(metric: &str, statistic: &str, attributes: &[(Box<str>, Box<str>)]) -> String {
     let mut subject = match statistic {
         "" => metric.to_owned(),
+        statistic if statistic.starts_with("within") => format!("{metric} {statistic}"),
         statistic => format!("{statistic} of {metric}"),
     };
     if !attributes.is_empty() {

@@ -1,5 +1,7 @@
 //! Running totals to rates.
 
+use std::time::Duration;
+
 use pdata::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +70,29 @@ impl Total {
     }
 }
 
+/// How often something rare happened lately.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Recent(Vec<(Timestamp, f64)>);
+
+/// How far back "lately" reaches.
+const LATELY: Duration = Duration::from_secs(120);
+/// More often than this is not rare; then the oldest are forgotten early.
+const MOST: usize = 64;
+
+impl Recent {
+    /// It happened `amount` times until `time`; gives how often it did lately.
+    pub fn add(&mut self, time: Timestamp, amount: f64) -> f64 {
+        self.0.retain(|(then, _)| time.since(*then) < LATELY);
+        if amount > 0.0 {
+            if self.0.len() >= MOST {
+                self.0.remove(0);
+            }
+            self.0.push((time, amount));
+        }
+        self.0.iter().map(|(_, amount)| amount).sum()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +132,15 @@ mod tests {
         assert_eq!(total.delta(at(0), at(10), 50.0).map(Growth::rate), Some(5.0));
         assert_eq!(total.delta(Timestamp::default(), at(20), 100.0).map(Growth::rate), Some(10.0));
         assert_eq!(Total::default().delta(Timestamp::default(), at(20), 100.0), None);
+    }
+
+    #[test]
+    fn what_is_rare_is_counted_over_a_while() {
+        let mut recent = Recent::default();
+        let counts: Vec<f64> =
+            (0..20).map(|n| recent.add(at(n * 10), f64::from(u8::from(n == 3 || n == 5)))).collect();
+        assert_eq!(counts[..6], [0.0, 0.0, 0.0, 1.0, 1.0, 2.0]);
+        assert_eq!(counts[14..18], [2.0, 1.0, 1.0, 0.0]);
     }
 
     #[test]

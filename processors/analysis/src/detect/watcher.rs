@@ -130,7 +130,7 @@ pub enum SnapshotError {
 }
 
 /// Counts up when the layout of anything below changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize)]
 struct Writing<'a> {
