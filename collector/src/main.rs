@@ -4,6 +4,7 @@
 
 mod cli;
 mod components;
+mod demo;
 mod run;
 mod telemetry;
 mod watch;

@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Schema,
     /// Draws the pipelines.
     Graph(graph::GraphArgs),
+    /// Shows a simulated shop in which faults are injected, and what the pipeline finds.
+    Demo(crate::demo::DemoArgs),
 }
 
 /// Why a command failed.
@@ -92,6 +94,7 @@ impl ConfigArgs {
 pub(crate) fn execute(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
     let text = match cli.command.as_ref().unwrap_or(&Command::Run) {
         Command::Run => return crate::run::run(&cli.config, registry),
+        Command::Demo(args) => return crate::demo::run(args, registry),
         Command::Validate => validate::run(&cli.config.load()?, registry)?,
         Command::PrintConfig(args) => print_config::run(args, &cli.config.load()?, registry)?,
         Command::Components(args) => components::run(args, registry)?,

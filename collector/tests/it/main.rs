@@ -1,6 +1,7 @@
 //! End-to-end tests: the real binary and real peers.
 
 mod architecture;
+mod demo;
 mod every_component;
 mod examples;
 mod generated;

@@ -88,6 +88,13 @@ impl Exporter for Debug {
     }
 }
 
+/// An event as a block of text for an operator, with a newline at its end.
+pub fn block(event: &pdata::Event, colour: bool) -> String {
+    let mut out = String::new();
+    events::block(&mut out, event, style::Style { colour });
+    out
+}
+
 /// A batch as text, with a newline at its end; nothing for an empty one.
 fn render(batch: &Batch, verbosity: Verbosity, style: style::Style) -> String {
     let mut out = String::new();
