@@ -74,6 +74,17 @@ impl HostMetrics {
         };
         Ok(Self { schedule: (config.initial_delay.get(), interval), collector })
     }
+
+    /// Reads everything once, outside the schedule. `None` if there is nothing to report.
+    ///
+    /// # Errors
+    /// If reading cannot go on at all.
+    ///
+    /// # Cancellation safety
+    /// A reading under way goes on, and the next call takes its result.
+    pub async fn read(&mut self) -> Result<Option<Metrics>, RunError> {
+        self.collector.collect().await
+    }
 }
 
 #[async_trait]

@@ -291,3 +291,44 @@ async fn this_machine_can_be_read() {
     }
     assert_eq!(context.telemetry.total("otelcol_scraper_errored_metric_points"), 0.0);
 }
+
+/// The value of the point of `name` with these attributes.
+fn value(data: &MetricsData, name: &str, attributes: &str) -> f64 {
+    let points = render(data, name);
+    let point = points.iter().find_map(|point| point.strip_prefix(&format!("{attributes} ")));
+    point.unwrap_or_else(|| panic!("{name} {attributes}: {points:?}")).parse().unwrap()
+}
+
+/// The number in column `column` of the line of a file of this machine that begins with `key`.
+fn kernel(path: &str, key: &str, column: usize) -> f64 {
+    let text = fs::read_to_string(path).unwrap();
+    let line = text.lines().find_map(|line| line.trim_start().strip_prefix(key));
+    line.unwrap().split_whitespace().nth(column).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn this_machine_is_reported_as_its_kernel_describes_it() {
+    let ticks = rustix::param::clock_ticks_per_second() as f64;
+    // What only grows lies between what the kernel said before and after.
+    type Seen = fn(f64) -> f64;
+    let growing: [(&str, &str, Seen); 4] = [
+        ("system.cpu.time", "cpu=cpu0,state=user", |ticks| kernel("/proc/stat", "cpu0 ", 0) / ticks),
+        ("system.cpu.time", "cpu=cpu0,state=idle", |ticks| kernel("/proc/stat", "cpu0 ", 3) / ticks),
+        ("system.processes.created", "", |_| kernel("/proc/stat", "processes ", 0)),
+        ("system.network.io", "device=lo,direction=receive", |_| kernel("/proc/self/net/dev", "lo:", 0)),
+    ];
+    let context = Context { clock: Clock::system(), ..Context::detached(Kind::Receiver, "hostmetrics") };
+    let scrapers = json!({"scrapers": {"cpu": null, "memory": null, "network": null, "processes": null}});
+    let mut receiver = HostMetrics::new(&config(&scrapers), &context).unwrap();
+    let before = growing.map(|(_, _, read)| read(ticks));
+    let data = receiver.read().await.unwrap().unwrap().into_message();
+    for ((name, attributes, read), before) in growing.into_iter().zip(before) {
+        let (reported, after) = (value(&data, name, attributes), read(ticks));
+        assert!(before <= reported && reported <= after, "{name} {attributes}: {before} {reported} {after}");
+    }
+    // What changes all the time still adds up.
+    let states = ["used", "free", "buffered", "cached"];
+    let sum: f64 =
+        states.map(|state| value(&data, "system.memory.usage", &format!("state={state}"))).iter().sum();
+    assert_eq!(sum, kernel("/proc/meminfo", "MemTotal:", 0) * 1024.0);
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use pdata::Timestamp;
-use pdata::proto::common::{AnyValue, InstrumentationScope, KeyValue, any_value};
+use pdata::proto::common::{InstrumentationScope, KeyValue};
 use pdata::proto::metrics::{
     AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, MetricsData, NumberDataPoint,
     ResourceMetrics, ScopeMetrics, Sum, Summary, SummaryDataPoint, metric::Data, number_data_point,
@@ -16,6 +16,7 @@ use super::config::Scheme;
 use super::labels::Labels;
 use super::series::{Family, Shape};
 use super::text::MetricType;
+use crate::emit::text;
 
 /// The flag of a point that says: the series has ended here.
 const NO_RECORDED_VALUE: u32 = 1;
@@ -58,11 +59,6 @@ struct ScopeDraft {
     info: Vec<KeyValue>,
 }
 
-pub(super) fn attribute(key: &str, value: &str) -> KeyValue {
-    let value = any_value::Value::StringValue(value.to_owned());
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
-}
-
 impl Output {
     pub(super) fn new(scheme: Scheme, external: Arc<Labels<'static>>) -> Self {
         let scopes = vec![ScopeDraft { name: SCOPE.to_owned(), ..ScopeDraft::default() }];
@@ -80,11 +76,11 @@ impl Output {
                 "instance" => instance = value,
                 _ if name == except => {}
                 _ if name.starts_with(SCOPE_PREFIX) => in_scope = true,
-                _ => attributes.push(attribute(name, value)),
+                _ => attributes.push(text(name, value)),
             }
         }
         for (name, value) in self.external.iter().filter(|(name, _)| !labels.contains(name)) {
-            attributes.push(attribute(name, value));
+            attributes.push(text(name, value));
         }
         let scope = if in_scope { self.scope(labels) } else { 0 };
         Place { resource: self.resource(job, instance), scope, attributes }
@@ -112,7 +108,7 @@ impl Output {
                 Some("name") => value.clone_into(&mut draft.name),
                 Some("version") => value.clone_into(&mut draft.version),
                 Some("schema_url") => value.clone_into(&mut draft.schema_url),
-                Some(other) => draft.attributes.push(attribute(other, value)),
+                Some(other) => draft.attributes.push(text(other, value)),
                 None => {}
             }
         }
@@ -269,7 +265,7 @@ impl ResourceDraft {
             ("url.scheme", scheme.name()),
         ];
         let own = own.into_iter().filter(|(_, value)| !value.is_empty());
-        let mut attributes: Vec<_> = own.map(|(key, value)| attribute(key, value)).collect();
+        let mut attributes: Vec<_> = own.map(|(key, value)| text(key, value)).collect();
         for info in &self.info {
             if attributes.iter().all(|known| known.key != info.key) {
                 attributes.push(info.clone());
@@ -305,7 +301,7 @@ fn empty_metric(family: &Family) -> Metric {
         name: family.name.clone(),
         description: family.description.clone(),
         unit: family.unit.clone(),
-        metadata: vec![attribute("prometheus.type", type_name(family.kind))],
+        metadata: vec![text("prometheus.type", type_name(family.kind))],
         data: Some(data),
     }
 }

@@ -7,9 +7,10 @@ use pdata::proto::metrics::{
 };
 
 use super::collect::Role;
-use super::output::{Output, Place, attribute};
+use super::output::{Output, Place};
 use super::series::{Emitted, Memory, SeriesId, Shape};
 use super::text::{self, Sample};
+use crate::emit;
 
 /// The samples of one series in one scrape.
 pub(super) struct Group {
@@ -179,7 +180,7 @@ fn exemplar(example: &text::Exemplar<'_>) -> Exemplar {
         match (&**name, hex(value)) {
             ("trace_id", Some(id)) if id.len() == 16 => result.trace_id = id,
             ("span_id", Some(id)) if id.len() == 8 => result.span_id = id,
-            _ => result.filtered_attributes.push(attribute(name, value)),
+            _ => result.filtered_attributes.push(emit::text(name, value)),
         }
     }
     result

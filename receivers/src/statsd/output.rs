@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use pdata::proto::common::{AnyValue, InstrumentationScope, KeyValue, any_value};
+use pdata::proto::common::{InstrumentationScope, KeyValue};
 use pdata::proto::metrics::{
     AggregationTemporality, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram,
     HistogramDataPoint, Metric, MetricsData, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, Summary,
@@ -12,6 +12,7 @@ use pdata::proto::metrics::{
 use pdata::proto::resource::Resource;
 
 use super::line::MetricKind;
+use crate::emit::text;
 
 const SCOPE: &str = "watchfire/receiver/statsd";
 const DELTA: i32 = AggregationTemporality::Delta as i32;
@@ -135,12 +136,12 @@ impl Output {
         for (key, value) in tags {
             // Of a key given twice the last value counts: keys of attributes are unique.
             match attributes.iter_mut().find(|known| known.key == **key) {
-                Some(known) => known.value = attribute(key, value).value,
-                None => attributes.push(attribute(key, value)),
+                Some(known) => known.value = text(key, value).value,
+                None => attributes.push(text(key, value)),
             }
         }
         if self.style.metric_type && attributes.iter().all(|known| known.key != "metric_type") {
-            attributes.push(attribute("metric_type", kind.name()));
+            attributes.push(text("metric_type", kind.name()));
         }
         attributes
     }
@@ -153,11 +154,6 @@ impl Output {
         }
         self.metrics[position].data.as_mut()
     }
-}
-
-fn attribute(key: &str, value: &str) -> KeyValue {
-    let value = any_value::Value::StringValue(value.to_owned());
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
 }
 
 fn empty_metric(name: &str, kind: MetricKind, form: Form, is_monotonic: bool) -> Metric {
