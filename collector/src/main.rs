@@ -5,6 +5,7 @@
 mod cli;
 mod components;
 mod demo;
+mod replay;
 mod run;
 mod telemetry;
 mod watch;

@@ -110,14 +110,16 @@ fn warn_of(config: &Config) {
     config.warnings.iter().for_each(|warning| warn!("{warning}"));
 }
 
-fn failure(error: EngineError) -> Failure {
+/// What a command says about the engine's error.
+pub(crate) fn failure(error: EngineError) -> Failure {
     match error {
         EngineError::Config(errors) => Failure::Config(errors),
         other => Failure::Other(other.into()),
     }
 }
 
-fn log_to_stderr(config: &Config) {
+/// Sends the log to standard error, as the configuration asks for.
+pub(crate) fn log_to_stderr(config: &Config) {
     let logs = &config.service.telemetry.logs;
     // RUST_LOG is for whoever looks into one component; the configuration decides otherwise.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(logs.level.name()));

@@ -264,33 +264,45 @@ impl Branch {
         }
     }
 
-    async fn deliver(&self, delivery: Delivery) {
-        let Delivery { batch, ack } = delivery;
+    /// Sends one batch now, past the queue, and returns when it was taken or given up.
+    pub(crate) async fn send(&self, batch: &Batch) -> Result<(), Nack> {
         let counters = &self.counters[batch.signal().index()];
         let items = batch.items() as u64;
-        match self.attempts(&batch).await {
-            Ok(()) => {
-                counters.sent.add(items);
-                self.context.health.ok();
+        let result = self.attempts(batch).await;
+        if result.is_ok() {
+            counters.sent.add(items);
+            self.context.health.ok();
+        } else {
+            counters.send_failed.add(items);
+        }
+        result
+    }
+
+    /// Ends a branch that was only used with [`Branch::send`].
+    pub(crate) async fn close(&self) -> Result<(), ExportError> {
+        self.exporter.shutdown().await
+    }
+
+    async fn deliver(&self, delivery: Delivery) {
+        let Delivery { batch, ack } = delivery;
+        let items = batch.items() as u64;
+        let Err(nack) = self.send(&batch).await else {
+            ack.done();
+            return;
+        };
+        match self.dead_letter.get().filter(|branch| branch.takes(batch.signal())) {
+            Some(dead_letter) => {
+                warn!(exporter = %self.key.id, items, reason = %nack, to = %dead_letter.key.id, "not delivered");
+                dead_letter.offer(Delivery { batch, ack });
+            }
+            // What is on disk can wait for the next start.
+            None if self.waiting.is_durable() && !self.closing.is_cancelled() => {
+                error!(exporter = %self.key.id, items, reason = %nack, "not delivered, and dropped");
                 ack.done();
             }
-            Err(nack) => {
-                counters.send_failed.add(items);
-                match self.dead_letter.get().filter(|branch| branch.takes(batch.signal())) {
-                    Some(dead_letter) => {
-                        warn!(exporter = %self.key.id, items, reason = %nack, to = %dead_letter.key.id, "not delivered");
-                        dead_letter.offer(Delivery { batch, ack });
-                    }
-                    // What is on disk can wait for the next start.
-                    None if self.waiting.is_durable() && !self.closing.is_cancelled() => {
-                        error!(exporter = %self.key.id, items, reason = %nack, "not delivered, and dropped");
-                        ack.done();
-                    }
-                    None => {
-                        error!(exporter = %self.key.id, items, reason = %nack, "not delivered");
-                        ack.fail(nack);
-                    }
-                }
+            None => {
+                error!(exporter = %self.key.id, items, reason = %nack, "not delivered");
+                ack.fail(nack);
             }
         }
     }

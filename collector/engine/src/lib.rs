@@ -23,7 +23,7 @@ mod supervise;
 mod tests;
 mod validate;
 
-pub use replay::replay;
+pub use replay::{Recorded, Replayed, replay};
 pub use running::{Engine, EngineError, Environment};
 pub use validate::{signals, validate};
 

@@ -58,6 +58,14 @@ pub enum EngineError {
         /// Why, with its causes.
         reason: String,
     },
+    /// An exporter did not take what a replay gave it.
+    #[error("exporter:{exporter} did not take everything: {reason}")]
+    Undelivered {
+        /// Which one.
+        exporter: ComponentId,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// A running collector.

@@ -417,13 +417,56 @@ async fn small_batches_are_joined_and_large_ones_split_on_their_way_out() {
     running.engine.shut_down().await;
 }
 
+fn recorded(second: u64, items: usize) -> crate::Recorded {
+    let time = Timestamp::from_secs(second);
+    crate::Recorded { time, until: time, batch: logs(items) }
+}
+
 #[tokio::test]
 async fn a_replay_plays_everything_in_order() {
     let environment = Environment::default();
     let bench = environment.handles.get_or_default::<Bench>();
-    let input = (1..=3).map(|i| (Timestamp::from_secs(i as u64), logs(i)));
-    let played = crate::replay(&load("[tally]", "[sink/a]"), &REGISTRY, environment, input).await.unwrap();
-    assert_eq!(played, 3);
+    let input = futures::stream::iter((1..=3).map(|i| recorded(i as u64, i)));
+    let config = load("[tally]", "[sink/a]");
+    let played = crate::replay(&config, &REGISTRY, environment, input, None).await.unwrap();
+    assert_eq!((played.batches, played.items[Signal::Logs.index()], played.refused), (3, 6, 0));
+    assert_eq!((played.began, played.ended), (Timestamp::from_secs(1), Timestamp::from_secs(3)));
     let exported: Vec<_> = bench.exported.lock().unwrap().iter().map(|(_, items)| *items).collect();
     assert_eq!(exported, [1, 3, 6]);
+}
+
+#[tokio::test]
+async fn a_replay_fails_when_an_exporter_does_not_take_a_batch() {
+    let input = futures::stream::iter([recorded(1, 1)]);
+    let config = load("[]", "[sink/broken]");
+    let error = crate::replay(&config, &REGISTRY, Environment::default(), input, None).await.unwrap_err();
+    assert_eq!(error.to_string(), "exporter:sink/broken did not take everything: broken");
+}
+
+#[tokio::test]
+async fn a_replay_counts_what_processors_refuse_and_what_no_pipeline_takes() {
+    let events = crate::Recorded { batch: Batch::events(Vec::new()), ..recorded(2, 0) };
+    let input = futures::stream::iter([recorded(1, 13), events, recorded(3, 2)]);
+    let config = load("[tally]", "[sink/a]");
+    let played = crate::replay(&config, &REGISTRY, Environment::default(), input, None).await.unwrap();
+    assert_eq!(played.batches, 3);
+    assert!(played.refusal.is_some_and(|nack| nack.reason.contains("panicked")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_at_speed_2_takes_half_the_event_time() {
+    let input = futures::stream::iter([recorded(10, 1), recorded(70, 1)]);
+    let config = load("[]", "[sink/a]");
+    let began = tokio::time::Instant::now();
+    crate::replay(&config, &REGISTRY, Environment::default(), input, Some(2.0)).await.unwrap();
+    assert_eq!(began.elapsed(), Duration::from_secs(30));
+}
+
+#[tokio::test]
+async fn times_at_the_end_of_time_do_not_hold_up_a_replay() {
+    let last = crate::Recorded { until: Timestamp(u64::MAX), ..recorded(1, 1) };
+    let input = futures::stream::iter([last]);
+    let config = load("[tally]", "[sink/a]");
+    let played = crate::replay(&config, &REGISTRY, Environment::default(), input, None).await.unwrap();
+    assert_eq!(played.ended, Timestamp(u64::MAX));
 }

@@ -3,6 +3,7 @@
 mod components;
 mod graph;
 mod print_config;
+mod replay;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Graph(graph::GraphArgs),
     /// Shows a simulated shop in which faults are injected, and what the pipeline finds.
     Demo(crate::demo::DemoArgs),
+    /// Plays recorded telemetry through the pipelines, in its own time and as fast as it goes.
+    Replay(replay::ReplayArgs),
 }
 
 /// Why a command failed.
@@ -95,6 +98,7 @@ pub(crate) fn execute(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
     let text = match cli.command.as_ref().unwrap_or(&Command::Run) {
         Command::Run => return crate::run::run(&cli.config, registry),
         Command::Demo(args) => return crate::demo::run(args, registry),
+        Command::Replay(args) => return replay::run(args, &cli.config.load()?, registry),
         Command::Validate => validate::run(&cli.config.load()?, registry)?,
         Command::PrintConfig(args) => print_config::run(args, &cli.config.load()?, registry)?,
         Command::Components(args) => components::run(args, registry)?,

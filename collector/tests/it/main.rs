@@ -4,6 +4,8 @@ mod architecture;
 mod demo;
 mod every_component;
 mod examples;
+mod fuzz_corpus;
 mod generated;
 mod reload;
+mod replay;
 mod workspace;

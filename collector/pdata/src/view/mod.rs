@@ -8,6 +8,7 @@
 //! a message that should occur once must be merged; batches that have such are rewritten when they come in, so that
 //! views need not know.
 
+mod exemplar;
 mod json;
 mod logs;
 mod metrics;
@@ -22,14 +23,14 @@ mod tests;
 
 use std::marker::PhantomData;
 
+pub use exemplar::{ExemplarView, NumberValue};
 pub use logs::LogRecordView;
 pub use metrics::{
     ExponentialHistogramPoints, HistogramPoints, MetricKind, MetricView, NumberPoints, SummaryPoints,
     Temporality,
 };
 pub use points::{
-    BucketsView, ExemplarView, ExponentialHistogramPointView, HistogramPointView, NumberPointView,
-    NumberValue, SummaryPointView,
+    BucketsView, ExponentialHistogramPointView, HistogramPointView, NumberPointView, SummaryPointView,
 };
 pub use traces::{LinkView, SpanEventView, SpanKind, SpanView, StatusCode};
 pub use value::{AnyValueView, ArrayView, Attributes, KvListView};

@@ -1,0 +1,157 @@
+//! All inputs as one, in the order of time.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine::Recorded;
+use pdata::Timestamp;
+
+use super::error::{InputError, Malformed, Reason};
+use super::paths::{self, Input};
+use super::source::{Record, Source};
+
+/// What was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Inputs with telemetry in them.
+    pub(crate) inputs: usize,
+    /// Files in directories that hold something else.
+    pub(crate) left_out: Vec<Arc<str>>,
+    /// Lines and frames, good ones and malformed ones.
+    pub(crate) records: u64,
+    /// Malformed ones.
+    pub(crate) malformed: u64,
+    /// Bytes, after decompression.
+    pub(crate) bytes: u64,
+}
+
+/// The inputs, merged: the record that is next is always the earliest among each input's next one, the first input's if
+/// several are as early. Within an input the order is kept.
+pub(crate) struct Inputs {
+    sources: Vec<Open>,
+    order: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    /// Batches of the record that was taken last.
+    ready: VecDeque<Recorded>,
+    tally: Tally,
+    strict: bool,
+    /// Why reading ended; handed on after what was read before.
+    failed: Option<InputError>,
+    report: Box<dyn FnMut(&Malformed) + Send>,
+}
+
+struct Open {
+    /// Nothing once it has ended.
+    source: Option<Source>,
+    next: Option<Record>,
+}
+
+impl Inputs {
+    /// Opens the inputs that `paths` name. Malformed records go to `report`; if `strict`, the first one is an error.
+    ///
+    /// # Errors
+    /// If one cannot be opened or its beginning cannot be read.
+    pub(crate) fn open(
+        paths: &[PathBuf],
+        strict: bool,
+        report: impl FnMut(&Malformed) + Send + 'static,
+    ) -> Result<Self, InputError> {
+        let mut inputs = Self {
+            sources: Vec::new(),
+            order: BinaryHeap::new(),
+            ready: VecDeque::new(),
+            tally: Tally::default(),
+            strict,
+            failed: None,
+            report: Box::new(report),
+        };
+        for input in paths::expand(paths)? {
+            inputs.add(&input)?;
+        }
+        match paths.first() {
+            Some(path) if inputs.sources.is_empty() => Err(InputError::Empty { path: path.clone() }),
+            _ => Ok(inputs),
+        }
+    }
+
+    /// What was read so far.
+    pub(crate) fn tally(&self) -> Tally {
+        Tally { inputs: self.sources.len(), ..self.tally.clone() }
+    }
+
+    fn add(&mut self, input: &Input) -> Result<(), InputError> {
+        let mut source = Source::open(&input.path)?;
+        let first = source.next()?;
+        let is_telemetry = matches!(&first, Some(Ok(_) | Err(Malformed { reason: Reason::Decode(_), .. })));
+        if input.found && !is_telemetry {
+            // A README, labels, anything: what is in a directory need not be telemetry.
+            self.tally.left_out.extend(first.is_some().then(|| Arc::clone(source.name())));
+            return Ok(());
+        }
+        let index = self.sources.len();
+        self.sources.push(Open { source: Some(source), next: None });
+        self.take(index, first)
+    }
+
+    /// Reads on in an input until it has a good record or ends.
+    fn advance(&mut self, index: usize) -> Result<(), InputError> {
+        let Some(source) = self.sources.get_mut(index).and_then(|open| open.source.as_mut()) else {
+            return Ok(());
+        };
+        let read = source.next()?;
+        self.take(index, read)
+    }
+
+    fn take(&mut self, index: usize, mut read: Option<Result<Record, Malformed>>) -> Result<(), InputError> {
+        let Some(open) = self.sources.get_mut(index) else { return Ok(()) };
+        loop {
+            self.tally.bytes += open.source.as_mut().map_or(0, Source::take_bytes);
+            self.tally.records += u64::from(read.is_some());
+            match read {
+                None => {
+                    open.source = None;
+                    return Ok(());
+                }
+                Some(Ok(record)) => {
+                    self.order.push(Reverse((record.time, index)));
+                    open.next = Some(record);
+                    return Ok(());
+                }
+                Some(Err(malformed)) => {
+                    self.tally.malformed += 1;
+                    if self.strict {
+                        return Err(malformed.into());
+                    }
+                    (self.report)(&malformed);
+                    let Some(source) = &mut open.source else { return Ok(()) };
+                    read = source.next()?;
+                }
+            }
+        }
+    }
+}
+
+impl Iterator for Inputs {
+    type Item = Result<Recorded, InputError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(recorded) = self.ready.pop_front() {
+                return Some(Ok(recorded));
+            }
+            let Some(Reverse((_, index))) = self.order.pop() else {
+                return self.failed.take().map(Err);
+            };
+            let record = self.sources.get_mut(index).and_then(|open| open.next.take());
+            if let Some(Record { time, until, batches }) = record {
+                self.ready.extend(batches.into_iter().map(|batch| Recorded { time, until, batch }));
+            }
+            if let Err(error) = self.advance(index) {
+                // What was read before is still good, but the merge cannot go on without this input.
+                self.order.clear();
+                self.failed = Some(error);
+            }
+        }
+    }
+}
