@@ -147,7 +147,7 @@ pub struct Validation {
 pub struct TcpTarget {
     /// `host:port`.
     pub endpoint: String,
-    /// How long resolving and connecting may take.
+    /// How long resolving and connecting may take; `0s` means 10 seconds.
     pub timeout: Duration,
 }
 
@@ -163,7 +163,7 @@ impl Default for TcpTarget {
 pub struct TlsTarget {
     /// `host:port`.
     pub endpoint: String,
-    /// How long everything may take, from resolving to the end of the handshake.
+    /// How long everything may take, from resolving to the end of the handshake; `0s` means 10 seconds.
     pub timeout: Duration,
     /// Which certificates are good, and what the client shows.
     pub tls: ClientTls,
@@ -187,7 +187,7 @@ pub struct DnsTarget {
     pub server: String,
     /// What must be among the answers, as in `10.0.0.7` or `mail.example.com.`
     pub expect: Vec<String>,
-    /// How long the answer may take.
+    /// How long the answer may take; `0s` means 10 seconds.
     pub timeout: Duration,
 }
 
@@ -203,7 +203,8 @@ impl Default for DnsTarget {
     }
 }
 
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a probe of a target that is not HTTP may take.
+pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Validate for Config {
     fn validate(&self) -> Result<(), Invalid> {

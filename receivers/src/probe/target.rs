@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use transport::tls::ClientTls;
 
 use super::certificate::Certificate;
-use super::config::{Config, DnsTarget, HttpTarget, TcpTarget, TlsTarget, host_and_port};
+use super::config::{Config, DEFAULT_TIMEOUT, DnsTarget, HttpTarget, TcpTarget, TlsTarget, host_and_port};
 use super::connect::{self, Phase, Timings};
 use super::dns::Query;
 use super::error::ProbeError;
@@ -20,7 +20,12 @@ use super::http::{self, Answer, Exchange};
 use crate::emit::text;
 
 /// What the collector takes for a timeout if the configuration does not say.
-const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
+const HTTP_TIMEOUT: config::Duration = config::Duration::from_secs(30);
+
+/// How long a probe may take: no time at all means the default.
+fn bound(timeout: config::Duration, default: config::Duration) -> Duration {
+    if timeout.is_zero() { default.get() } else { timeout.get() }
+}
 
 /// Something that is probed.
 #[derive(Debug)]
@@ -123,7 +128,7 @@ impl Target {
 
     fn http(target: &HttpTarget) -> Result<Vec<Self>, BuildError> {
         let exchange = Arc::new(Exchange::new(target)?);
-        let timeout = if target.timeout.is_zero() { HTTP_TIMEOUT } else { target.timeout.get() };
+        let timeout = bound(target.timeout, HTTP_TIMEOUT);
         let one = |name: &String| {
             let url = http::parse_url(name).map_err(BuildError::other)?;
             Ok(Self {
@@ -138,7 +143,7 @@ impl Target {
     fn tcp(target: &TcpTarget) -> Result<Self, BuildError> {
         let (host, port) = host_and_port(&target.endpoint).map_err(wrong)?;
         let check = Check::Tcp { host: host.to_owned(), port };
-        Ok(Self { name: target.endpoint.clone(), timeout: target.timeout.get(), check })
+        Ok(Self { name: target.endpoint.clone(), timeout: bound(target.timeout, DEFAULT_TIMEOUT), check })
     }
 
     fn tls(target: &TlsTarget) -> Result<Self, BuildError> {
@@ -154,12 +159,16 @@ impl Target {
             config: config(&target.tls)?,
             lenient: config(&ClientTls { insecure_skip_verify: true, ..target.tls.clone() })?,
         };
-        Ok(Self { name: target.endpoint.clone(), timeout: target.timeout.get(), check: Check::Tls(check) })
+        Ok(Self {
+            name: target.endpoint.clone(),
+            timeout: bound(target.timeout, DEFAULT_TIMEOUT),
+            check: Check::Tls(check),
+        })
     }
 
     fn dns(target: &DnsTarget) -> Result<Self, BuildError> {
         let check = Check::Dns(Query::new(target).map_err(wrong)?);
-        Ok(Self { name: target.name.clone(), timeout: target.timeout.get(), check })
+        Ok(Self { name: target.name.clone(), timeout: bound(target.timeout, DEFAULT_TIMEOUT), check })
     }
 
     /// What the configuration calls it: a URL, `host:port`, or a name.

@@ -227,7 +227,7 @@ async fn a_refused_connection_is_an_error_of_every_kind_of_target_and_counted() 
 async fn a_tcp_server_that_takes_connections_is_well() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let metrics = probe(&json!({"tcp": [{"endpoint": address}]})).await;
+    let metrics = probe(&json!({"tcp": [{"endpoint": address, "timeout": "0s"}]})).await;
     assert_eq!(values(&metrics, "tcpcheck.status"), [1.0]);
     assert_eq!(values(&metrics, "probe.success"), [1.0]);
     assert!(values(&metrics, "tcpcheck.error").is_empty());
