@@ -1,9 +1,12 @@
 //! gRPC servers from settings with the collector's keys (`configgrpc`). A server is the HTTP [`Server`] that speaks HTTP/2
-//! only; [`Call`] and [`respond`] are a unary call's two ends, with messages as bytes.
+//! only; [`Call`] and [`respond`] are a unary call's two ends, with messages as bytes; a [`Client`] makes such calls.
 
 mod call;
-#[cfg_attr(not(test), expect(dead_code, reason = "a client reads statuses too"))]
+mod client;
 mod status;
+mod target;
+#[cfg(test)]
+mod tests;
 
 use config::{Duration, Endpoint, Invalid, Validate};
 use schemars::JsonSchema;
@@ -14,6 +17,7 @@ use crate::http::{Options, Server, check_endpoint, listening_at, normalise};
 use crate::tls::ServerTls;
 
 pub use call::{Answer, Call, respond};
+pub use client::{Client, ClientKeepalive, ClientSettings};
 pub use status::{Code, Status};
 
 /// Settings of a gRPC server.
