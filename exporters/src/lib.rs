@@ -6,6 +6,11 @@ pub mod alertmanager;
 pub mod debug;
 pub mod file;
 mod http_outcome;
+pub mod otlp;
+pub mod otlphttp;
+mod outgoing;
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod test_events;
 #[cfg(test)]
@@ -13,5 +18,11 @@ mod test_server;
 pub mod webhook;
 
 /// Every exporter of this build, by type name. Adding one here is all the registration there is.
-pub const FACTORIES: &[ExporterFactory] =
-    &[alertmanager::FACTORY, debug::FACTORY, file::FACTORY, webhook::FACTORY];
+pub const FACTORIES: &[ExporterFactory] = &[
+    alertmanager::FACTORY,
+    debug::FACTORY,
+    file::FACTORY,
+    otlp::FACTORY,
+    otlphttp::FACTORY,
+    webhook::FACTORY,
+];

@@ -14,3 +14,6 @@ mod tests;
 mod workload;
 
 pub use workload::{Fault, Step, Steps, Workload};
+//! Test support: telemetry generators and a component harness.
+
+pub mod peer;
