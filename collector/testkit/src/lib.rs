@@ -2,11 +2,12 @@
 //!
 //! In: a [`Workload`]: a seed, how many services, how many requests, and faults if there are to be any. Out: for each step of
 //! time a batch of spans, one of metrics and one of log records that belong together. The same workload gives the same
-//! telemetry, byte for byte.
+//! telemetry, byte for byte. Besides, a [`peer`] that takes OTLP and answers as a test says.
 
 mod attributes;
 mod logs;
 mod metrics;
+pub mod peer;
 mod random;
 mod requests;
 #[cfg(test)]
@@ -14,6 +15,3 @@ mod tests;
 mod workload;
 
 pub use workload::{Fault, Step, Steps, Workload};
-//! Test support: telemetry generators and a component harness.
-
-pub mod peer;

@@ -1,6 +1,7 @@
 //! End-to-end tests: the real binary and real peers.
 
 mod architecture;
+mod delivery;
 mod demo;
 mod every_component;
 mod examples;
@@ -8,4 +9,6 @@ mod fuzz_corpus;
 mod generated;
 mod reload;
 mod replay;
+mod sdks;
+mod support;
 mod workspace;
