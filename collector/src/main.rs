@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 when all is well, 2 when the configuration or the command line is wrong, 1 for everything else.
 
+mod allocator;
 mod cli;
 mod components;
 mod demo;
@@ -14,10 +15,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 fn main() -> ExitCode {
+    allocator::configure();
     let cli = cli::Cli::parse();
     match cli::execute(&cli, &components::REGISTRY) {
         Ok(()) => ExitCode::SUCCESS,

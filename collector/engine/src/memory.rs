@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use component::memory::{MemoryLimiterConfig, MemoryLimits, MemoryProbe, Scope, decide};
-use component::{Admission, Handles, Telemetry};
+use component::{Admission, Handles, Limits, Telemetry};
 use tokio::task::JoinHandle;
 
 /// Where receivers begin to refuse, and where memory is given back as well, in percent of the memory there is; if no
@@ -15,6 +15,8 @@ use tokio::task::JoinHandle;
 const PERCENT: (u64, u64) = (75, 90);
 /// How often memory is measured then.
 const INTERVAL: Duration = Duration::from_millis(250);
+/// Requests under way may hold this part of the soft limit: each is held more than once while it is read and sent.
+const IN_FLIGHT_SHARE: u64 = 3;
 
 /// Starts the watch. It ends when the handle is aborted.
 pub(crate) fn watch(admission: Admission, telemetry: &Telemetry, handles: Handles) -> JoinHandle<()> {
@@ -31,6 +33,7 @@ pub(crate) fn watch(admission: Admission, telemetry: &Telemetry, handles: Handle
             // Looked up each time: a reload may bring other settings.
             let settings = handles.get::<MemoryLimiterConfig>();
             let limits = limits(settings.as_deref(), probe.limit());
+            bound_in_flight(&admission, &limits);
             if let Ok(resident) = probe.resident() {
                 rss.set(resident as f64);
             }
@@ -50,6 +53,16 @@ pub(crate) fn watch(admission: Admission, telemetry: &Telemetry, handles: Handle
             tokio::time::sleep(interval).await;
         }
     })
+}
+
+/// Keeps what is under way well below the soft limit: measuring comes too late for a burst, counting does not.
+fn bound_in_flight(admission: &Admission, limits: &MemoryLimits) {
+    let room = usize::try_from(limits.soft / IN_FLIGHT_SHARE).unwrap_or(usize::MAX);
+    let in_flight_bytes = Limits::default().in_flight_bytes.min(room);
+    let known = admission.limits();
+    if known.in_flight_bytes != in_flight_bytes {
+        admission.set_limits(Limits { in_flight_bytes, ..known });
+    }
 }
 
 fn limits(settings: Option<&MemoryLimiterConfig>, available: u64) -> MemoryLimits {
@@ -92,9 +105,11 @@ mod tests {
         handles.offer(limit(1));
         later().await;
         assert_eq!(admission.pressure(), Pressure::Hard, "every process is larger than 1 MiB");
+        assert!(admission.limits().in_flight_bytes < 1 << 20);
         handles.offer(limit(1 << 20));
         later().await;
         assert_eq!(admission.pressure(), Pressure::Normal);
+        assert_eq!(admission.limits(), Limits::default());
         watch.abort();
     }
 }

@@ -348,6 +348,10 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 /// The largest HTTP/2 frame: fewer, larger frames cost less than the default of 16 KiB.
 const MAX_FRAME: u32 = 256 << 10;
 
+/// How much of a request an HTTP/1 connection buffers, and so how long a head may be. hyper's own 400 KiB are memory that
+/// nobody counts, times the number of connections.
+const HTTP1_BUFFER: usize = 64 * 1024;
+
 fn builder(options: &Options) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     if options.http2_only {
@@ -356,6 +360,7 @@ fn builder(options: &Options) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
+        .max_buf_size(HTTP1_BUFFER)
         .header_read_timeout(options.header_timeout)
         .keep_alive(!options.single_request);
     let mut http2 = builder.http2();
