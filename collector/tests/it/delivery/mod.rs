@@ -3,6 +3,7 @@
 mod crash;
 mod dead_exporter;
 mod drain;
+mod overload;
 mod reload;
 
 use crate::support::free_address;

@@ -60,6 +60,12 @@ impl Sink {
         self.seen.lock().expect("no panic while noting").marks.clone()
     }
 
+    /// Whether all of `records` are here.
+    pub(crate) fn has_all(&self, records: &HashSet<i64>) -> bool {
+        let seen = self.seen.lock().expect("no panic while noting");
+        records.iter().all(|id| seen.records.contains_key(id))
+    }
+
     /// Fails if any of `records` is not here.
     pub(crate) fn assert_has_all(&self, records: &HashSet<i64>) {
         let seen = self.seen.lock().expect("no panic while noting");
