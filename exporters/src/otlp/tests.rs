@@ -11,7 +11,7 @@ use transport::grpc::Code;
 use super::FACTORY;
 use crate::samples::{build, event, from_the_future, partial, peer, telemetry, verdict};
 
-fn settings(peer: &Peer, more: serde_json::Value) -> serde_json::Value {
+fn settings(peer: &Peer, more: &serde_json::Value) -> serde_json::Value {
     let mut settings = json!({ "endpoint": format!("http://{}", peer.address()) });
     settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     settings
@@ -22,7 +22,7 @@ async fn every_signal_arrives_at_its_method_however_it_is_compressed() {
     let (peer, seen) = peer(Reply::taken()).await;
     for compression in ["gzip", "zstd", "none"] {
         let more = json!({ "compression": compression, "headers": { "api-key": "secret" } });
-        let (exporter, _) = build(&FACTORY, &settings(&peer, more));
+        let (exporter, _) = build(&FACTORY, &settings(&peer, &more));
         for batch in telemetry() {
             exporter.export(batch.clone()).await.unwrap();
             let received = seen.lock().unwrap().pop().unwrap();
@@ -42,7 +42,7 @@ async fn every_signal_arrives_at_its_method_however_it_is_compressed() {
 #[tokio::test]
 async fn bytes_that_came_in_go_out_unchanged_and_undecoded() {
     let (peer, seen) = peer(Reply::taken()).await;
-    let (exporter, _) = build(&FACTORY, &settings(&peer, json!({})));
+    let (exporter, _) = build(&FACTORY, &settings(&peer, &json!({})));
     let (bytes, batch) = from_the_future();
     exporter.export(batch.clone()).await.unwrap();
     assert_eq!(seen.lock().unwrap()[0].body, bytes);
@@ -53,7 +53,7 @@ async fn bytes_that_came_in_go_out_unchanged_and_undecoded() {
 #[tokio::test]
 async fn events_go_as_log_records_and_can_be_turned_back() {
     let (peer, seen) = peer(Reply::taken()).await;
-    let (exporter, _) = build(&FACTORY, &settings(&peer, json!({})));
+    let (exporter, _) = build(&FACTORY, &settings(&peer, &json!({})));
     exporter.export(Batch::events(vec![event()])).await.unwrap();
     let Batch::Logs(logs) = seen.lock().unwrap().remove(0).batch else { panic!("not logs") };
     assert_eq!(pdata::event::from_logs(logs), (vec![event()], None));
@@ -62,7 +62,7 @@ async fn events_go_as_log_records_and_can_be_turned_back() {
 #[tokio::test]
 async fn what_a_partial_success_rejects_is_counted_and_not_an_error() {
     let (peer, _) = peer(Reply::Taken(partial())).await;
-    let (exporter, context) = build(&FACTORY, &settings(&peer, json!({})));
+    let (exporter, context) = build(&FACTORY, &settings(&peer, &json!({})));
     for batch in telemetry() {
         exporter.export(batch).await.unwrap();
     }
@@ -93,7 +93,7 @@ async fn codes_are_retried_as_otlp_demands() {
         (Reply::Http(StatusCode::FORBIDDEN, HeaderMap::new(), "<p>".into()), (false, None)),
     ] {
         let (peer, _) = peer(reply.clone()).await;
-        let (exporter, _) = build(&FACTORY, &settings(&peer, json!({})));
+        let (exporter, _) = build(&FACTORY, &settings(&peer, &json!({})));
         let error = exporter.export(telemetry().remove(2)).await.unwrap_err();
         assert_eq!(verdict(&error), expected, "{reply:?}: {error}");
     }
@@ -102,7 +102,7 @@ async fn codes_are_retried_as_otlp_demands() {
 #[tokio::test]
 async fn a_server_that_is_away_is_a_reason_to_try_again() {
     let (peer, seen) = peer(Reply::taken()).await;
-    let (exporter, _) = build(&FACTORY, &settings(&peer, json!({})));
+    let (exporter, _) = build(&FACTORY, &settings(&peer, &json!({})));
     let address = peer.address();
     exporter.export(telemetry().remove(0)).await.unwrap();
     peer.stop().await;

@@ -12,7 +12,7 @@ use transport::tls::ServerTls;
 use super::{Config, FACTORY};
 use crate::samples::{build, event, from_the_future, partial, peer, telemetry, verdict};
 
-fn settings(peer: &Peer, more: serde_json::Value) -> serde_json::Value {
+fn settings(peer: &Peer, more: &serde_json::Value) -> serde_json::Value {
     let mut settings = json!({ "endpoint": format!("http://{}/", peer.address()) });
     settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     settings
@@ -29,7 +29,7 @@ async fn every_signal_arrives_in_both_encodings_however_it_is_compressed() {
     for encoding in ["proto", "json"] {
         for compression in ["gzip", "zstd", "deflate", "none"] {
             let more = json!({ "encoding": encoding, "compression": compression });
-            let (exporter, _) = build(&FACTORY, &settings(&peer, more));
+            let (exporter, _) = build(&FACTORY, &settings(&peer, &more));
             for batch in telemetry() {
                 exporter.export(batch.clone()).await.unwrap();
                 let received = seen.lock().unwrap().pop().unwrap();
@@ -43,7 +43,7 @@ async fn every_signal_arrives_in_both_encodings_however_it_is_compressed() {
 #[tokio::test]
 async fn bytes_that_came_in_go_out_unchanged() {
     let (peer, seen) = peer(Reply::taken()).await;
-    let (exporter, _) = build(&FACTORY, &settings(&peer, json!({})));
+    let (exporter, _) = build(&FACTORY, &settings(&peer, &json!({})));
     let (bytes, batch) = from_the_future();
     exporter.export(batch).await.unwrap();
     assert_eq!(seen.lock().unwrap()[0].body, bytes);
@@ -53,7 +53,7 @@ async fn bytes_that_came_in_go_out_unchanged() {
 async fn events_go_as_log_records_and_can_be_turned_back() {
     let (peer, seen) = peer(Reply::taken()).await;
     for encoding in ["proto", "json"] {
-        let (exporter, _) = build(&FACTORY, &settings(&peer, json!({ "encoding": encoding })));
+        let (exporter, _) = build(&FACTORY, &settings(&peer, &json!({ "encoding": encoding })));
         exporter.export(Batch::events(vec![event()])).await.unwrap();
         let Batch::Logs(logs) = seen.lock().unwrap().pop().unwrap().batch else { panic!("not logs") };
         assert_eq!(pdata::event::from_logs(logs), (vec![event()], None), "{encoding}");
@@ -80,7 +80,7 @@ async fn a_signals_own_endpoint_is_used_as_it_is_and_headers_go_along() {
 #[tokio::test]
 async fn what_a_partial_success_rejects_is_counted_and_not_an_error() {
     let (peer, _) = peer(Reply::Taken(partial())).await;
-    let (exporter, context) = build(&FACTORY, &settings(&peer, json!({})));
+    let (exporter, context) = build(&FACTORY, &settings(&peer, &json!({})));
     exporter.export(telemetry().remove(1)).await.unwrap();
     assert_eq!(context.telemetry.total("otelcol_exporter_rejected_metric_points"), 3.0);
 }
@@ -99,7 +99,7 @@ async fn statuses_are_retried_as_otlp_demands() {
         (http(307, Some((LOCATION, "http://192.0.2.1/")), ""), (false, None)),
     ] {
         let (peer, _) = peer(reply.clone()).await;
-        let (exporter, _) = build(&FACTORY, &settings(&peer, json!({})));
+        let (exporter, _) = build(&FACTORY, &settings(&peer, &json!({})));
         let result = exporter.export(telemetry().remove(2)).await;
         match reply {
             Reply::Http(StatusCode::NO_CONTENT, ..) => result.unwrap(),
@@ -118,7 +118,7 @@ async fn the_servers_reason_is_told_from_protobuf_and_json() {
         http(400, Some((CONTENT_TYPE, "application/json")), r#"{"code":3,"message":"no such tenant"}"#),
     ] {
         let (peer, _) = peer(reply).await;
-        let (exporter, _) = build(&FACTORY, &settings(&peer, json!({})));
+        let (exporter, _) = build(&FACTORY, &settings(&peer, &json!({})));
         let error = exporter.export(telemetry().remove(2)).await.unwrap_err();
         assert_eq!(error.to_string(), "HTTP 400 Bad Request: no such tenant");
     }
@@ -127,7 +127,7 @@ async fn the_servers_reason_is_told_from_protobuf_and_json() {
 #[tokio::test]
 async fn a_server_that_is_away_is_a_reason_to_try_again() {
     let (peer, _) = peer(Reply::taken()).await;
-    let (exporter, _) = build(&FACTORY, &settings(&peer, json!({})));
+    let (exporter, _) = build(&FACTORY, &settings(&peer, &json!({})));
     exporter.export(telemetry().remove(0)).await.unwrap();
     peer.stop().await;
     let error = exporter.export(telemetry().remove(0)).await.unwrap_err();
