@@ -7,6 +7,7 @@ mod every_component;
 mod examples;
 mod fuzz_corpus;
 mod generated;
+mod quickstart;
 mod reload;
 mod replay;
 mod sdks;
