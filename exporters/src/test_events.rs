@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use pdata::event::{
-    Anomaly, Event, Evidence, Expected, Incident, IncidentState, RootCause, Severity, Source,
+    Anomaly, Event, Evidence, Expected, Incident, IncidentState, Phase, RootCause, Severity, Source,
 };
 use pdata::{Batch, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 /// When everything here begins.
 pub(crate) const OPENED: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -49,19 +49,17 @@ pub(crate) fn incident(revision: u64, state: IncidentState, severity: Severity) 
 }
 
 /// An anomaly of the processor `cpu` of the service `cart`.
-pub(crate) fn anomaly(second: u64, cpu: &str, phase: Option<&str>) -> Anomaly {
+pub(crate) fn anomaly(second: u64, cpu: &str, phase: Option<Phase>) -> Anomaly {
     let mut attributes = Map::new();
     attributes.insert("cpu".to_owned(), json!(cpu));
-    if let Some(phase) = phase {
-        attributes.insert("watchfire.anomaly.phase".to_owned(), json!(phase));
-        attributes.insert("watchfire.anomaly.onset_unix_nano".to_owned(), Value::from(OPENED.as_nanos()));
-    }
     Anomaly {
         time: Timestamp::from_secs(1_700_000_000 + second),
         service: "cart".to_owned(),
         signal: Source::Metric,
         name: "system.cpu.utilization".to_owned(),
         attributes,
+        phase,
+        onset: phase.map(|_| OPENED),
         score: 0.9,
         severity: Severity::Warning,
         observed: 0.97,

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use pdata::event::{Anomaly, Incident, IncidentState};
+use pdata::event::{Anomaly, Incident, IncidentState, Phase};
 use pdata::{Event, Timestamp};
 
 use super::faults::{Fault, Injected, Schedule};
@@ -157,8 +157,7 @@ impl Story {
     }
 
     fn anomaly(&mut self, anomaly: &Anomaly) {
-        let phase = anomaly.attributes.get("watchfire.anomaly.phase").and_then(serde_json::Value::as_str);
-        if phase.is_some_and(|phase| phase != "begin") {
+        if anomaly.phase.is_some_and(|phase| phase != Phase::Begin) {
             return;
         }
         if self.shown.len() < MOST_SHOWN && !self.shown.contains(&anomaly.service) {

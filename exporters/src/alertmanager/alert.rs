@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pdata::Timestamp;
-use pdata::event::{Anomaly, Event, Incident, IncidentState};
+use pdata::event::{Anomaly, Event, Incident, IncidentState, Phase};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -12,12 +12,6 @@ use sha2::{Digest, Sha256};
 use super::config::{Config, label_name};
 use crate::webhook::message::rfc3339;
 
-/// Whether an anomaly begins, goes on or ends: `begin`, `continue` or `end`.
-const PHASE: &str = "watchfire.anomaly.phase";
-/// When it began.
-const ONSET: &str = "watchfire.anomaly.onset_unix_nano";
-/// What the attributes begin with that say how an anomaly goes on; the rest identify its series.
-const COURSE: &str = "watchfire.anomaly.";
 /// Longer annotations are shortened.
 const LONGEST: usize = 4096;
 /// How many pieces of evidence an annotation names.
@@ -163,10 +157,9 @@ fn of_anomaly(anomaly: &Anomaly, config: &Config, now: Timestamp) -> News {
         ("observed", anomaly.observed.to_string()),
         ("expected", expected),
     ];
-    let onset = anomaly.attributes.get(ONSET).and_then(Value::as_u64).map(Timestamp::from_nanos);
-    let starts = onset.unwrap_or(anomaly.time).min(now);
-    let ends = match anomaly.attributes.get(PHASE).and_then(Value::as_str) {
-        Some("end") => Some(anomaly.time.min(now).max(starts)),
+    let starts = anomaly.onset.unwrap_or(anomaly.time).min(now);
+    let ends = match anomaly.phase {
+        Some(Phase::End) => Some(anomaly.time.min(now).max(starts)),
         Some(_) => None,
         // Nobody will say when it is over: it is, unless it comes again.
         None => Some(anomaly.time.min(now) + config.resolve_timeout.get()),
@@ -212,7 +205,7 @@ fn series(anomaly: &Anomaly) -> String {
     };
     put(&anomaly.service);
     put(&anomaly.name);
-    for (key, value) in anomaly.attributes.iter().filter(|(key, _)| !key.starts_with(COURSE)) {
+    for (key, value) in &anomaly.attributes {
         put(key);
         put(&value.to_string());
     }

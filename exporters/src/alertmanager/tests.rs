@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ::config::Section;
 use component::{ComponentKey, Context, ExportError, Exporter, Kind, Storage, StorageClient, StorageError};
-use pdata::event::{Event, IncidentState, Severity};
+use pdata::event::{Event, IncidentState, Phase, Severity};
 use serde_json::{Value, json};
 
 use super::{Config, FACTORY};
@@ -232,7 +232,7 @@ async fn if_none_accepts_the_best_hope_counts() {
 #[tokio::test]
 async fn anomalies_are_sent_only_if_wanted() {
     let server = TestServer::start(&[]).await;
-    let begin = |cpu| Event::Anomaly(anomaly(0, cpu, Some("begin")));
+    let begin = |cpu| Event::Anomaly(anomaly(0, cpu, Some(Phase::Begin)));
     build(&context(), &server, &json!({})).export(batch([begin("0")])).await.unwrap();
     assert!(server.requests().is_empty());
     let context = context();
@@ -246,7 +246,7 @@ async fn anomalies_are_sent_only_if_wanted() {
     cpus.sort_unstable();
     assert_eq!(cpus, ["0", "1"]);
     context.clock.advance_to(OPENED + Duration::from_secs(60));
-    exporter.export(batch([Event::Anomaly(anomaly(60, "0", Some("end")))])).await.unwrap();
+    exporter.export(batch([Event::Anomaly(anomaly(60, "0", Some(Phase::End)))])).await.unwrap();
     assert_eq!(outline(&server), ["warning 2023-11-14T22:14:20Z"]);
 }
 

@@ -168,12 +168,13 @@ fn describe(evidence: &Evidence) -> String {
 }
 
 fn write_anomaly(out: &mut String, anomaly: &Anomaly, style: Style) {
-    let level = Paint::Level(anomaly.severity);
+    let (sign, paint) =
+        if anomaly.is_over() { ("✔", Paint::Good) } else { ("▲", Paint::Level(anomaly.severity)) };
     put(
         out,
         format_args!(
             "{} {} {} {}\n",
-            style.paint(level, "▲"),
+            style.paint(paint, sign),
             style.paint(Paint::Dim, time_of_day(anomaly.time)),
             style.paint(Paint::Name, text(&anomaly.service)),
             text(&anomaly.message).replace('\n', " "),

@@ -97,7 +97,7 @@ fn attributes(event: &Event, id: &str, source: &str) -> Map<String, Value> {
         }
         Event::Anomaly(anomaly) => {
             set("subject", anomaly.service.as_str().into());
-            severity(&mut set, anomaly.severity);
+            severity(&mut set, if anomaly.is_over() { Severity::Info } else { anomaly.severity });
         }
         Event::Forecast(_) | Event::Change(_) | Event::Score(_) => {
             if let Some(service) = event.service() {

@@ -123,7 +123,7 @@ fn a_gauge_out_of_its_range_is_reported_behind_the_untouched_batch() {
     assert_eq!((found[0].service.as_str(), found[0].name.as_str()), ("cart", "queue"));
     assert!(found[0].score > 0.8 && found[0].expected.high < 200.0);
     assert!(found[0].message.starts_with("cart: queue is 900, usually "), "{}", found[0].message);
-    assert_eq!(found[0].attributes["watchfire.anomaly.phase"], "begin");
+    assert_eq!(found[0].phase, Some(pdata::event::Phase::Begin));
 }
 
 #[test]

@@ -150,7 +150,30 @@ impl From<Source> for Signal {
     }
 }
 
-/// A signal left its usual range.
+/// Where a stretch of time stands in which a signal is out of its usual range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// It has begun.
+    Begin,
+    /// It goes on, worse than before or still.
+    Continue,
+    /// It is over: whoever was told that it began can be told that it ended.
+    End,
+}
+
+impl Phase {
+    /// `begin`, `continue` or `end`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Begin => "begin",
+            Self::Continue => "continue",
+            Self::End => "end",
+        }
+    }
+}
+
+/// A signal left its usual range, is still out of it, or is back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Anomaly {
     /// When, in event time.
@@ -166,10 +189,17 @@ pub struct Anomaly {
     /// What else identifies the series: resource and point attributes.
     #[serde(default)]
     pub attributes: Map<String, Value>,
+    /// Where the stretch of odd points stands that this one belongs to. Detectors that judge every point by itself do not
+    /// say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// When the signal left its usual range, in event time.
+    #[serde(rename = "onset_unix_nano", default, skip_serializing_if = "Option::is_none")]
+    pub onset: Option<Timestamp>,
     /// How sure it is, in (0, 1).
     #[serde(with = "number")]
     pub score: f64,
-    /// How bad it is.
+    /// How bad it is; at the end of a stretch, how bad it was at worst.
     pub severity: Severity,
     /// The value that was seen.
     #[serde(with = "number")]
@@ -184,6 +214,13 @@ pub struct Anomaly {
     pub why: Vec<Contribution>,
     /// One sentence for an operator.
     pub message: String,
+}
+
+impl Anomaly {
+    /// Whether the signal is back in its usual range: there is nothing to page anybody for.
+    pub fn is_over(&self) -> bool {
+        self.phase == Some(Phase::End)
+    }
 }
 
 /// The band of normal values.

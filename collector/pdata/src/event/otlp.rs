@@ -106,6 +106,7 @@ fn severity_number(event: &Event) -> SeverityNumber {
         Severity::Critical => SeverityNumber::Fatal,
     };
     match event {
+        Event::Anomaly(anomaly) if anomaly.is_over() => SeverityNumber::Info,
         Event::Anomaly(anomaly) => of(anomaly.severity),
         Event::Incident(incident) => match incident.state {
             IncidentState::Open | IncidentState::Updated => of(incident.severity),

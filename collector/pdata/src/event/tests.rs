@@ -51,17 +51,22 @@ fn severity() -> impl Strategy<Value = Severity> {
     ]
 }
 
+fn phase() -> impl Strategy<Value = Phase> {
+    prop_oneof![Just(Phase::Begin), Just(Phase::Continue), Just(Phase::End)]
+}
+
 prop_compose! {
     fn anomaly()(
         (time, service, name, message) in (time(), text(), text(), text()),
         signal in prop_oneof![Just(Source::Metric), Just(Source::Log), Just(Source::Trace)],
         (attributes, severity) in (attributes(), severity()),
+        (phase, onset) in (option::of(phase()), option::of(time())),
         (score, observed, low, mid, high) in (double(), double(), double(), double(), double()),
         detectors in btree_map(text(), double(), 0..3),
         why in vec((text(), double()).prop_map(|(feature, share)| Contribution { feature, share }), 0..3),
     ) -> Event {
         Event::Anomaly(Anomaly {
-            time, service, signal, name, attributes, score, severity, observed,
+            time, service, signal, name, attributes, phase, onset, score, severity, observed,
             expected: Expected { low, mid, high }, detectors, why, message,
         })
     }
@@ -190,6 +195,19 @@ fn an_event_obeys_the_conventions_for_events() {
     assert_eq!(record.attribute("watchfire.score").and_then(|score| score.as_f64()), Some(0.97));
     let expected = record.attribute("watchfire.expected").unwrap().to_json();
     assert_eq!(expected, json!({"low": 0.1, "mid": 0.2, "high": 0.3}));
+}
+
+#[test]
+fn the_end_of_an_anomaly_says_so_and_is_no_alarm() {
+    let over = Anomaly { phase: Some(Phase::End), onset: Some(Timestamp::from_secs(7)), ..example() };
+    let logs = to_logs(&[Event::Anomaly(over.clone())]);
+    let (_, _, record) = logs.view().items().next().unwrap();
+    assert_eq!(record.severity_number(), 9);
+    assert_eq!(record.attribute("watchfire.phase").and_then(|phase| phase.as_str()), Some("end"));
+    assert_eq!(from_logs(logs.clone()).0, [Event::Anomaly(over)]);
+    // What says nothing about its phase has none: the fields are absent, not null.
+    let json = serde_json::to_value(example()).unwrap();
+    assert!(json.get("phase").is_none() && json.get("onset_unix_nano").is_none());
 }
 
 #[test]

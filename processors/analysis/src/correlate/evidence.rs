@@ -7,8 +7,6 @@ use pdata::Timestamp;
 use pdata::event::{Anomaly, Severity, Source};
 use serde::{Deserialize, Serialize};
 
-use crate::detect::Notice;
-use crate::detect::findings::{ONSET, PHASE};
 use crate::detect::series::surprise;
 use crate::identity::Identity;
 
@@ -140,16 +138,15 @@ impl Symptom {
     /// What `anomaly` says. `resolve` gives the service that answers under a peer's name.
     pub fn of(anomaly: &Anomaly, resolve: impl Fn(&str) -> String) -> Self {
         let (peer, aspect) = classify(anomaly);
-        let onset = anomaly.attributes.get(ONSET).and_then(serde_json::Value::as_u64);
         Self {
             service: anomaly.service.clone(),
             peer: peer.map(resolve),
             aspect,
             up: anomaly.observed >= anomaly.expected.mid,
             signal: anomaly.name.clone(),
-            onset: onset.map_or(anomaly.time, Timestamp::from_nanos),
+            onset: anomaly.onset.unwrap_or(anomaly.time),
             last: anomaly.time,
-            active: phase(anomaly) != Notice::Ended,
+            active: !anomaly.is_over(),
             surprise: surprise(anomaly.score, THRESHOLD),
             observed: anomaly.observed,
             baseline: anomaly.expected.mid,
@@ -177,17 +174,10 @@ impl Symptom {
     }
 }
 
-/// Whether an anomaly begins, goes on or ends. Those of other detectors that do not say begin.
-pub fn phase(anomaly: &Anomaly) -> Notice {
-    let phase = anomaly.attributes.get(PHASE).and_then(serde_json::Value::as_str);
-    phase.and_then(Notice::parse).unwrap_or(Notice::Began)
-}
-
 /// The identity of an anomaly's series.
 pub fn identity(anomaly: &Anomaly) -> u64 {
     let series = Identity::new().text(&anomaly.service).text(&anomaly.name);
-    let own = anomaly.attributes.iter().filter(|(key, _)| !matches!(key.as_str(), PHASE | ONSET));
-    own.fold(series, |identity, (key, value)| match value.as_str() {
+    anomaly.attributes.iter().fold(series, |identity, (key, value)| match value.as_str() {
         Some(text) => identity.attribute(key, text),
         None => identity.attribute(key, &value.to_string()),
     })

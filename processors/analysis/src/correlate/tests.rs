@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use pdata::event::{Anomaly, Expected, Incident, IncidentState, Severity, Source};
+use pdata::event::{Anomaly, Expected, Incident, IncidentState, Phase, Severity, Source};
 use pdata::proto::common::{AnyValue, KeyValue, any_value::Value};
 use pdata::proto::resource::Resource;
 use pdata::proto::trace::{ResourceSpans, ScopeSpans, Span, TracesData};
 use pdata::{Event, Timestamp, Traces};
-use serde_json::json;
 
 use super::*;
-use crate::detect::findings::{ONSET, PHASE};
 use crate::detect::series::score;
 
 const START: u64 = 1_700_000_000;
@@ -82,22 +80,21 @@ fn correlator() -> Correlator {
     correlator
 }
 
-fn anomaly(second: u64, service: &str, name: &str, surprise: f64, phase: &str) -> Event {
+fn anomaly(second: u64, service: &str, name: &str, surprise: f64, phase: Phase) -> Event {
     let signal = match name.split('.').next() {
         Some("server") => Source::Trace,
         _ if name.contains("->") => Source::Trace,
         Some("log") => Source::Log,
         _ => Source::Metric,
     };
-    let mut attributes = serde_json::Map::new();
-    attributes.insert(PHASE.to_owned(), json!(phase));
-    attributes.insert(ONSET.to_owned(), json!(at(second).as_nanos()));
     Event::Anomaly(Anomaly {
         time: at(second),
         service: service.to_owned(),
         signal,
         name: name.to_owned(),
-        attributes,
+        attributes: serde_json::Map::new(),
+        phase: Some(phase),
+        onset: Some(at(second)),
         score: score(surprise, 6.0),
         severity: if surprise > 18.0 { Severity::Error } else { Severity::Warning },
         observed: 10.0,
@@ -120,9 +117,9 @@ fn play(correlator: &mut Correlator, symptoms: &[(u64, u64, &str, &str, f64)]) -
         let mut events = Vec::new();
         for (begin, end, service, name, surprise) in symptoms {
             if *begin == second {
-                events.push(anomaly(second, service, name, *surprise, "begin"));
+                events.push(anomaly(second, service, name, *surprise, Phase::Begin));
             } else if *end == second {
-                events.push(anomaly(second, service, name, 0.0, "end"));
+                events.push(anomaly(second, service, name, 0.0, Phase::End));
             }
         }
         found.extend(correlator.traces(&calls(&SHOP, second, &|_, _| 1)));
@@ -273,7 +270,7 @@ fn time_lost_on_every_edge_of_a_service_is_its_network() {
         let slow = |a: &str, b: &str| if second >= 800 && (a == "cart" || b == "cart") { 200 } else { 1 };
         found.extend(correlator.traces(&calls(&SHOP, second, &slow)));
         let events = match second {
-            800 => vec![anomaly(second, "frontend", "server.duration:p95", 20.0, "begin")],
+            800 => vec![anomaly(second, "frontend", "server.duration:p95", 20.0, Phase::Begin)],
             _ => Vec::new(),
         };
         found.extend(correlator.events(&events));
@@ -299,17 +296,17 @@ fn the_same_input_gives_the_same_incidents_also_across_a_restart() {
     assert!(!expected.is_empty());
 
     let mut open = correlator();
-    open.events(&[anomaly(300, "payment", "server.duration:p95", 30.0, "begin")]);
-    open.events(&[anomaly(300, "payment", "process.cpu.utilization", 30.0, "begin")]);
-    open.events(&[anomaly(340, "frontend", "server.duration:p95", 30.0, "begin")]);
+    open.events(&[anomaly(300, "payment", "server.duration:p95", 30.0, Phase::Begin)]);
+    open.events(&[anomaly(300, "payment", "process.cpu.utilization", 30.0, Phase::Begin)]);
+    open.events(&[anomaly(340, "frontend", "server.duration:p95", 30.0, Phase::Begin)]);
     assert_eq!(open.open(), 1);
     let mut restored = Correlator::new(Lifecycle::default(), Settings::default());
     restored.restore(&open.snapshot().unwrap()).unwrap();
     assert_eq!(restored.snapshot(), open.snapshot());
     let ends = [
-        anomaly(600, "payment", "server.duration:p95", 0.0, "end"),
-        anomaly(600, "payment", "process.cpu.utilization", 0.0, "end"),
-        anomaly(700, "frontend", "server.duration:p95", 0.0, "end"),
+        anomaly(600, "payment", "server.duration:p95", 0.0, Phase::End),
+        anomaly(600, "payment", "process.cpu.utilization", 0.0, Phase::End),
+        anomaly(700, "frontend", "server.duration:p95", 0.0, Phase::End),
     ];
     assert_eq!(restored.events(&ends), open.events(&ends));
 }

@@ -1,37 +1,10 @@
 //! From odd points to episodes: one fault, one report.
 
 use pdata::Timestamp;
-use pdata::event::Severity;
+use pdata::event::{Phase, Severity};
 use serde::{Deserialize, Serialize};
 
 use super::series::Settings;
-
-/// What there is to report about an episode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Notice {
-    /// It has begun.
-    Began,
-    /// It goes on, worse than before or still.
-    Continues,
-    /// It is over.
-    Ended,
-}
-
-impl Notice {
-    /// `begin`, `continue` or `end`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Began => "begin",
-            Self::Continues => "continue",
-            Self::Ended => "end",
-        }
-    }
-
-    /// The notice with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Began, Self::Continues, Self::Ended].into_iter().find(|notice| notice.name() == name)
-    }
-}
 
 /// A stretch of time in which a series is out of the ordinary.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -97,7 +70,7 @@ impl Episode {
         surprise: f64,
         interval: f64,
         settings: &Settings,
-    ) -> Option<Notice> {
+    ) -> Option<Phase> {
         let odd = surprise >= settings.threshold;
         self.odd = (self.odd << 1 | u8::from(odd)) & 0b111;
         if odd && (self.odd.count_ones() == 1 || self.suspect.is_unknown()) {
@@ -111,7 +84,7 @@ impl Episode {
     }
 
     /// Two odd points of three, or one that leaves no doubt.
-    fn begin(&mut self, now: Timestamp, surprise: f64, interval: f64, settings: &Settings) -> Option<Notice> {
+    fn begin(&mut self, now: Timestamp, surprise: f64, interval: f64, settings: &Settings) -> Option<Phase> {
         if self.odd & 1 == 0 || (self.odd.count_ones() < 2 && surprise < 2.0 * settings.threshold) {
             return None;
         }
@@ -127,10 +100,10 @@ impl Episode {
             self.severity = severity;
         }
         self.reported = now;
-        Some(if again { Notice::Continues } else { Notice::Began })
+        Some(if again { Phase::Continue } else { Phase::Begin })
     }
 
-    fn go_on(&mut self, now: Timestamp, surprise: f64, settings: &Settings) -> Option<Notice> {
+    fn go_on(&mut self, now: Timestamp, surprise: f64, settings: &Settings) -> Option<Phase> {
         if surprise < CALM * settings.threshold {
             if self.calm == 0 {
                 self.calm_since = now;
@@ -143,7 +116,7 @@ impl Episode {
             self.ended = if self.accepted { now } else { self.calm_since };
             self.open = false;
             self.accepted = false;
-            return Some(Notice::Ended);
+            return Some(Phase::End);
         }
         let severity = severity(surprise, settings.threshold);
         let worse = severity > self.severity;
@@ -151,7 +124,7 @@ impl Episode {
         let due = now.since(self.reported) >= settings.repeat;
         (worse || due).then(|| {
             self.reported = now;
-            Notice::Continues
+            Phase::Continue
         })
     }
 }

@@ -4,18 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pdata::Event;
-use pdata::event::{Anomaly, Contribution, Expected, Score, Severity, Source};
+use pdata::event::{Anomaly, Contribution, Expected, Phase, Score, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::episode::Notice;
 use super::point::{Nature, Point, Unit};
 use super::series::{Scored, Series, Settings, score};
-
-/// The attribute that says whether an anomaly begins, goes on or ends: `begin`, `continue` or `end`.
-pub const PHASE: &str = "watchfire.anomaly.phase";
-/// The attribute that says when the series left its usual range, in nanoseconds since the epoch.
-pub const ONSET: &str = "watchfire.anomaly.onset_unix_nano";
 
 /// Keys and values that identify a series beside its service and name.
 pub type Attributes = Box<[(Box<str>, Box<str>)]>;
@@ -82,8 +76,8 @@ impl Findings {
         if self.emit_scores {
             self.events.push(Event::Score(score_of(&named.label, &point, &scored)));
         }
-        if let Some(notice) = scored.notice {
-            self.events.push(Event::Anomaly(anomaly(named, &point, &scored, notice, settings)));
+        if let Some(phase) = scored.phase {
+            self.events.push(Event::Anomaly(anomaly(named, &point, &scored, phase, settings)));
         }
     }
 
@@ -97,9 +91,11 @@ impl Findings {
                 service: label.service.to_string(),
                 signal: label.source,
                 name: label.name.to_string(),
-                attributes: with_phase(label.attributes(), Notice::Ended, onset.as_nanos()),
+                attributes: label.attributes(),
+                phase: Some(Phase::End),
+                onset: Some(onset),
                 score: score(0.0, 1.0),
-                severity: Severity::Info,
+                severity: named.series.episode().severity(),
                 observed: 0.0,
                 expected: Expected { low: 0.0, mid: 0.0, high: 0.0 },
                 detectors: BTreeMap::new(),
@@ -110,12 +106,6 @@ impl Findings {
     }
 }
 
-fn with_phase(mut attributes: Map<String, Value>, notice: Notice, onset: u64) -> Map<String, Value> {
-    attributes.insert(PHASE.to_owned(), Value::from(notice.name()));
-    attributes.insert(ONSET.to_owned(), Value::from(onset));
-    attributes
-}
-
 fn score_of(label: &Label, point: &Point, scored: &Scored) -> Score {
     let mut series = label.attributes();
     series.insert("service.name".to_owned(), Value::from(&*label.service));
@@ -123,10 +113,10 @@ fn score_of(label: &Label, point: &Point, scored: &Scored) -> Score {
     Score { time: point.time, series, value: point.value, score: scored.score }
 }
 
-fn anomaly(named: &Named, point: &Point, scored: &Scored, notice: Notice, settings: &Settings) -> Anomaly {
+fn anomaly(named: &Named, point: &Point, scored: &Scored, phase: Phase, settings: &Settings) -> Anomaly {
     let label = &named.label;
     let verdict = &scored.verdict;
-    let ended = notice == Notice::Ended;
+    let ended = phase == Phase::End;
     let parts: Vec<(&str, f64)> = verdict.opinions.iter().map(|(name, d)| (*name, d.abs())).collect();
     let total: f64 = parts.iter().map(|(_, deviation)| deviation * deviation).sum();
     let share = |(name, deviation): &(&str, f64)| Contribution {
@@ -140,9 +130,11 @@ fn anomaly(named: &Named, point: &Point, scored: &Scored, notice: Notice, settin
         service: label.service.to_string(),
         signal: label.source,
         name: label.name.to_string(),
-        attributes: with_phase(label.attributes(), notice, named.series.episode().onset().as_nanos()),
+        attributes: label.attributes(),
+        phase: Some(phase),
+        onset: Some(named.series.episode().onset()),
         score: scored.score,
-        severity: if ended { Severity::Info } else { named.series.episode().severity() },
+        severity: named.series.episode().severity(),
         observed: point.value,
         expected: Expected { low: verdict.low, mid: verdict.mid, high: verdict.high },
         detectors: parts
@@ -150,21 +142,21 @@ fn anomaly(named: &Named, point: &Point, scored: &Scored, notice: Notice, settin
             .map(|(name, deviation)| ((*name).to_owned(), score(*deviation, settings.threshold)))
             .collect(),
         why,
-        message: sentence(label, point.value, (verdict.low, verdict.high), notice),
+        message: sentence(label, point.value, (verdict.low, verdict.high), phase),
     }
 }
 
-fn sentence(label: &Label, observed: f64, (low, high): (f64, f64), notice: Notice) -> String {
+fn sentence(label: &Label, observed: f64, (low, high): (f64, f64), phase: Phase) -> String {
     let unit = label.nature.unit;
     let observed = amount(observed, unit);
     let usual = range(low, high, unit);
     let (service, subject) = (&label.service, &label.subject);
-    match notice {
-        Notice::Began => format!("{service}: {subject} is {observed}, usually {usual}"),
-        Notice::Continues => {
+    match phase {
+        Phase::Begin => format!("{service}: {subject} is {observed}, usually {usual}"),
+        Phase::Continue => {
             format!("{service}: {subject} is still out of the ordinary at {observed}, usually {usual}")
         }
-        Notice::Ended => format!("{service}: {subject} is back to normal at {observed}"),
+        Phase::End => format!("{service}: {subject} is back to normal at {observed}"),
     }
 }
 

@@ -20,7 +20,7 @@ mod tests;
 pub mod watcher;
 pub mod windows;
 
-pub use episode::{Episode, Notice};
+pub use episode::Episode;
 pub use findings::{Findings, Label, Named};
 pub use point::{Direction, Nature, Point, Unit};
 pub use series::{Ignored, Scored, Series, Settings};

@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use pdata::Timestamp;
+use pdata::event::Phase;
 use serde::{Deserialize, Serialize};
 
 use super::ensemble::{Ensemble, Frame, Verdict};
-use super::episode::{Episode, Notice};
+use super::episode::Episode;
 use super::level::Level;
 use super::point::{Direction, Nature, Point};
 
@@ -67,8 +68,8 @@ pub struct Scored {
     pub verdict: Verdict,
     /// Whether enough points were seen to believe the score.
     pub warm: bool,
-    /// What there is to report.
-    pub notice: Option<Notice>,
+    /// What there is to report, if anything.
+    pub phase: Option<Phase>,
 }
 
 const FIRST: usize = 8;
@@ -138,9 +139,9 @@ impl Series {
         let settled = self.learn(&point, &frame, out, settings);
         let harmless = settled || (nature.direction == Direction::Up && verdict.deviation < 0.0);
         let surprise = if harmless { 0.0 } else { verdict.deviation.abs() };
-        let notice =
+        let phase =
             if warm { self.episode.observe(point.time, surprise, self.interval, settings) } else { None };
-        Ok(Scored { score: score(surprise, settings.threshold), surprise, verdict, warm, notice })
+        Ok(Scored { score: score(surprise, settings.threshold), surprise, verdict, warm, phase })
     }
 
     /// When the last point was seen.
@@ -195,7 +196,7 @@ impl Series {
             self.first = None;
         }
         let verdict = Verdict { low: mid, mid, high: mid, ..Verdict::default() };
-        Some(Scored { score: score(0.0, 1.0), surprise: 0.0, verdict, warm: false, notice: None })
+        Some(Scored { score: score(0.0, 1.0), surprise: 0.0, verdict, warm: false, phase: None })
     }
 
     /// Returns whether the point belongs to another normal than the ones before.

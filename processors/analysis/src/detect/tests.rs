@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pdata::Timestamp;
+use pdata::event::Phase;
 use proptest::prelude::*;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -24,22 +25,22 @@ fn exponential(rng: &mut impl Rng) -> f64 {
 }
 
 /// Everything that a series reports about these values, ten seconds apart: index and notice.
-fn reports(values: impl IntoIterator<Item = f64>) -> Vec<(usize, Notice)> {
+fn reports(values: impl IntoIterator<Item = f64>) -> Vec<(usize, Phase)> {
     reports_of(values, Nature::default())
 }
 
-fn reports_of(values: impl IntoIterator<Item = f64>, nature: Nature) -> Vec<(usize, Notice)> {
+fn reports_of(values: impl IntoIterator<Item = f64>, nature: Nature) -> Vec<(usize, Phase)> {
     let mut series = Series::default();
     let settings = Settings::default();
     let observe = |(n, value)| {
         let scored = series.observe(Point::new(at(n, 10), value), nature, &settings).unwrap();
-        scored.notice.map(|notice| (n, notice))
+        scored.phase.map(|notice| (n, notice))
     };
     values.into_iter().enumerate().filter_map(observe).collect()
 }
 
-fn begins(reports: &[(usize, Notice)]) -> Vec<usize> {
-    reports.iter().filter(|(_, notice)| *notice == Notice::Began).map(|(n, _)| *n).collect()
+fn begins(reports: &[(usize, Phase)]) -> Vec<usize> {
+    reports.iter().filter(|(_, notice)| *notice == Phase::Begin).map(|(n, _)| *n).collect()
 }
 
 fn steady(n: usize, seed: u64) -> Vec<f64> {
@@ -92,7 +93,7 @@ fn a_step_is_reported_once_and_then_becomes_normal() {
     let reports = reports(values);
     assert_eq!(begins(&reports).len(), 1, "{reports:?}");
     assert!((200..=202).contains(&begins(&reports)[0]));
-    let ends: Vec<_> = reports.iter().filter(|(_, notice)| *notice == Notice::Ended).collect();
+    let ends: Vec<_> = reports.iter().filter(|(_, notice)| *notice == Phase::End).collect();
     assert_eq!(ends.len(), 1);
     assert!((280..=320).contains(&ends[0].0), "adapts after a quarter of an hour: {ends:?}");
 }
@@ -114,7 +115,7 @@ fn a_fault_is_one_episode_that_begins_and_ends() {
     }
     let reports = reports(values);
     assert_eq!(begins(&reports).len(), 1, "{reports:?}");
-    assert_eq!(reports.last().map(|(n, notice)| (*n < 225, *notice)), Some((true, Notice::Ended)));
+    assert_eq!(reports.last().map(|(n, notice)| (*n < 225, *notice)), Some((true, Phase::End)));
 }
 
 #[test]
@@ -209,7 +210,7 @@ fn irregular_sampling_and_gaps_are_no_anomaly() {
         }
         let point = Point::new(time, 100.0 + 5.0 * normal(&mut rng));
         let scored = series.observe(point, Nature::default(), &Settings::default()).unwrap();
-        found += usize::from(scored.notice == Some(Notice::Began));
+        found += usize::from(scored.phase == Some(Phase::Begin));
     }
     assert!(found <= 1, "{found}");
 }
