@@ -19,7 +19,7 @@ pub struct Config {
     pub include_metrics: Vec<String>,
     /// Never looks at metrics whose name matches one of these patterns.
     pub exclude_metrics: Vec<String>,
-    /// How many points of a series to learn from before anything is reported about it.
+    /// How many points of a series to learn from, over at least three minutes, before anything is reported about it.
     pub warm_up: u32,
     /// A departure that lasts this long, and for at least 40 points, is taken for the new normal.
     pub adapt_after: Duration,

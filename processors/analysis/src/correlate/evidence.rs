@@ -177,11 +177,14 @@ impl Symptom {
 /// The identity of an anomaly's series.
 pub fn identity(anomaly: &Anomaly) -> u64 {
     let series = Identity::new().text(&anomaly.service).text(&anomaly.name);
-    anomaly.attributes.iter().fold(series, |identity, (key, value)| match value.as_str() {
-        Some(text) => identity.attribute(key, text),
-        None => identity.attribute(key, &value.to_string()),
-    })
-    .finish()
+    anomaly
+        .attributes
+        .iter()
+        .fold(series, |identity, (key, value)| match value.as_str() {
+            Some(text) => identity.attribute(key, text),
+            None => identity.attribute(key, &value.to_string()),
+        })
+        .finish()
 }
 
 fn classify(anomaly: &Anomaly) -> (Option<&str>, Aspect) {

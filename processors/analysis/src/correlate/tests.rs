@@ -316,7 +316,7 @@ fn a_damaged_snapshot_is_refused() {
     let mut correlator = correlator();
     let good = correlator.snapshot().unwrap();
     assert_eq!(correlator.restore(&good[..good.len() / 2]), Err(SnapshotError::Damaged));
-    assert!(matches!(correlator.restore(&[9]), Err(SnapshotError::Version { found: 9, expected: 1 })));
+    assert!(matches!(correlator.restore(&[9]), Err(SnapshotError::Version { found: 9, expected: VERSION })));
     assert_eq!(correlator.snapshot().unwrap(), good);
 }
 

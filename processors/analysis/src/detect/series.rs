@@ -73,10 +73,13 @@ pub struct Scored {
 }
 
 const FIRST: usize = 8;
+/// However dense its points are, a series is learned from for this long before anything is reported about it.
+const SHORTEST_WARM_UP: Duration = Duration::from_secs(180);
 
 /// One series.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Series {
+    first_seen: Timestamp,
     last: Timestamp,
     /// Usual time between points in seconds.
     interval: f64,
@@ -102,6 +105,7 @@ struct Here {
 impl Default for Series {
     fn default() -> Self {
         Self {
+            first_seen: Timestamp::default(),
             last: Timestamp::default(),
             interval: 0.0,
             seen: 0,
@@ -134,7 +138,7 @@ impl Series {
         if self.lowest >= 0.0 {
             verdict.low = verdict.low.max(0.0);
         }
-        let warm = self.seen > settings.warm_up;
+        let warm = self.is_warm(settings);
         let out = verdict.deviation.abs() >= settings.threshold;
         let settled = self.learn(&point, &frame, out, settings);
         let harmless = settled || (nature.direction == Direction::Up && verdict.deviation < 0.0);
@@ -142,6 +146,12 @@ impl Series {
         let phase =
             if warm { self.episode.observe(point.time, surprise, self.interval, settings) } else { None };
         Ok(Scored { score: score(surprise, settings.threshold), surprise, verdict, warm, phase })
+    }
+
+    /// Whether enough was seen to know what is usual: enough points, and over long enough. Neighbours within seconds resemble
+    /// each other and say little about what else is usual.
+    fn is_warm(&self, settings: &Settings) -> bool {
+        self.seen > settings.warm_up && self.last.since(self.first_seen) >= SHORTEST_WARM_UP
     }
 
     /// When the last point was seen.
@@ -174,6 +184,7 @@ impl Series {
         let first = self.last.is_unknown();
         self.last = point.time;
         if first {
+            self.first_seen = point.time;
             return Ok(1.0);
         }
         if self.interval == 0.0 {
@@ -214,7 +225,7 @@ impl Series {
             self.here = Here { mean: point.value, spread: self.here.spread };
         }
         self.outside += 1.0;
-        let warm = self.seen > settings.warm_up;
+        let warm = self.is_warm(settings);
         // The first odd points teach a little about the spread; a lasting departure teaches nothing until it is accepted.
         let weight = match self.outside {
             _ if !warm => 1.0,

@@ -130,7 +130,7 @@ pub enum SnapshotError {
 }
 
 /// Counts up when the layout of anything below changes.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 #[derive(Serialize)]
 struct Writing<'a> {
