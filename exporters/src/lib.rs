@@ -9,6 +9,7 @@ mod http_outcome;
 pub mod otlp;
 pub mod otlphttp;
 mod outgoing;
+pub mod prometheus;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
@@ -24,5 +25,6 @@ pub const FACTORIES: &[ExporterFactory] = &[
     file::FACTORY,
     otlp::FACTORY,
     otlphttp::FACTORY,
+    prometheus::FACTORY,
     webhook::FACTORY,
 ];
