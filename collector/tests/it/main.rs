@@ -8,6 +8,7 @@ mod examples;
 mod fuzz_corpus;
 mod generated;
 mod quickstart;
+mod prometheus;
 mod reload;
 mod replay;
 mod sdks;

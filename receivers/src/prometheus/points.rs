@@ -93,9 +93,10 @@ impl Group {
         };
         let Some(count) = count else { return false };
         let time = self.timestamp.and_then(|time| u64::try_from(time).ok()).unwrap_or(scraped.as_nanos());
-        // `as` saturates; a time before 1970 or far in the future is no start.
-        let created =
-            self.created.map(|seconds| (seconds * 1e9) as u64).filter(|start| (1..=time).contains(start));
+        // Microseconds are what a number holds of today's times. `as` saturates; a time before 1970 or far in the future
+        // is no start.
+        let created = self.created.map(|seconds| ((seconds * 1e6).round() as u64).saturating_mul(1000));
+        let created = created.filter(|start| (1..=time).contains(start));
         let tracked = track_timestamps || self.timestamp.is_none();
         let start = memory.emit(self.id, Emitted { created, count, time, tracked });
         let place = std::mem::take(&mut self.place);
