@@ -13,7 +13,6 @@ mod store;
 mod tests;
 mod value;
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -82,7 +81,6 @@ struct Shown {
 
 /// A server that runs.
 struct Serving {
-    address: Option<SocketAddr>,
     trigger: ShutdownTrigger,
     task: JoinHandle<()>,
 }
@@ -120,12 +118,6 @@ impl Prometheus {
     fn serving(&self) -> MutexGuard<'_, Option<Serving>> {
         self.serving.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Where it listens.
-    #[cfg(test)]
-    fn address(&self) -> Option<SocketAddr> {
-        self.serving().as_ref().and_then(|serving| serving.address)
-    }
 }
 
 #[async_trait]
@@ -134,8 +126,9 @@ impl Exporter for Prometheus {
         let server = Server::bind(&self.shown.config.server())
             .await
             .map_err(|error| RunError::Other(describe(&error)))?;
-        let address = server.local_addr();
-        let at = address.map_or_else(|| self.shown.config.endpoint.clone(), |address| address.to_string());
+        let at = server
+            .local_addr()
+            .map_or_else(|| self.shown.config.endpoint.clone(), |address| address.to_string());
         tracing::info!(address = at, path = PATH, "serving metrics for Prometheus");
         let shown = Arc::clone(&self.shown);
         let handler = move |request: Request<_>| {
@@ -145,7 +138,7 @@ impl Exporter for Prometheus {
         let trigger = ShutdownTrigger::default();
         let shutdown = trigger.listener();
         let task = tokio::spawn(server.serve(handler, async move { shutdown.requested().await }));
-        *self.serving() = Some(Serving { address, trigger, task });
+        *self.serving() = Some(Serving { trigger, task });
         Ok(())
     }
 
@@ -166,7 +159,7 @@ impl Exporter for Prometheus {
     }
 
     async fn shutdown(&self) -> Result<(), ExportError> {
-        let Some(Serving { trigger, mut task, .. }) = self.serving().take() else { return Ok(()) };
+        let Some(Serving { trigger, mut task }) = self.serving().take() else { return Ok(()) };
         trigger.trigger();
         match tokio::time::timeout(PATIENCE, &mut task).await {
             Ok(Ok(())) => Ok(()),

@@ -345,12 +345,14 @@ async fn labels_come_from_all_sides_and_none_is_lost() {
 
 #[tokio::test]
 async fn a_scraper_gets_the_format_and_the_encoding_it_asks_for() {
-    let config =
-        Config { endpoint: "127.0.0.1:0".to_owned(), enable_open_metrics: true, ..Config::default() };
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let config = Config { endpoint: address.clone(), enable_open_metrics: true, ..Config::default() };
     let tried = Tried::with(config);
     tried.exporter.start().await.unwrap();
     tried.takes(vec![gauge("load", vec![number(Value::AsInt(1), 1, &[])])]).await;
-    let base = format!("http://{}", tried.exporter.address().unwrap());
+    let base = format!("http://{address}");
     let client = transport::http::client(&transport::http::ClientSettings::default()).unwrap();
     let get = |accept: &str| client.get(format!("{base}/metrics")).header("accept", accept);
     let classic = get("text/plain").send().await.unwrap();
