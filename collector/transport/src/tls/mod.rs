@@ -5,6 +5,8 @@
 
 mod pem;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod watched;
 
