@@ -4,8 +4,8 @@ use bytes::Bytes;
 use pdata::proto::common::{AnyValue, InstrumentationScope, KeyValue, any_value::Value};
 use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
 use pdata::proto::metrics::{
-    Gauge, Histogram, HistogramDataPoint, Metric, MetricsData, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum,
-    metric::Data, number_data_point,
+    Gauge, Histogram, HistogramDataPoint, Metric, MetricsData, NumberDataPoint, ResourceMetrics,
+    ScopeMetrics, Sum, metric::Data, number_data_point,
 };
 use pdata::proto::resource::Resource;
 use pdata::proto::trace::{ResourceSpans, ScopeSpans, Span, Status, TracesData};
@@ -106,8 +106,15 @@ fn logs(random: &mut ChaCha8Rng) -> LogsData {
             ..LogRecord::default()
         }
     });
-    let scope_logs = vec![ScopeLogs { scope: scope(), log_records: log_records.collect(), ..ScopeLogs::default() }];
-    LogsData { resource_logs: vec![ResourceLogs { resource: resource(random), scope_logs, ..ResourceLogs::default() }] }
+    let scope_logs =
+        vec![ScopeLogs { scope: scope(), log_records: log_records.collect(), ..ScopeLogs::default() }];
+    LogsData {
+        resource_logs: vec![ResourceLogs {
+            resource: resource(random),
+            scope_logs,
+            ..ResourceLogs::default()
+        }],
+    }
 }
 
 fn traces(random: &mut ChaCha8Rng) -> TracesData {
@@ -168,7 +175,9 @@ fn metrics(random: &mut ChaCha8Rng) -> MetricsData {
     let scope_metrics =
         vec![ScopeMetrics { scope: scope(), metrics: metrics.collect(), ..ScopeMetrics::default() }];
     let resource = resource(random);
-    MetricsData { resource_metrics: vec![ResourceMetrics { resource, scope_metrics, ..ResourceMetrics::default() }] }
+    MetricsData {
+        resource_metrics: vec![ResourceMetrics { resource, scope_metrics, ..ResourceMetrics::default() }],
+    }
 }
 
 fn point_attributes(point: u64) -> Vec<KeyValue> {

@@ -97,7 +97,8 @@ struct Counts {
 
 impl Counts {
     fn read(&self) -> [u64; 4] {
-        [&self.sent, &self.accepted, &self.refused, &self.delivered].map(|count| count.load(Ordering::Relaxed))
+        [&self.sent, &self.accepted, &self.refused, &self.delivered]
+            .map(|count| count.load(Ordering::Relaxed))
     }
 }
 
@@ -169,7 +170,12 @@ impl Sender {
             let message = compression.encode(&body)?;
             request(args, message)
         });
-        Ok(Self { clients, requests: requests.collect::<anyhow::Result<_>>()?, protocol: args.protocol, counts })
+        Ok(Self {
+            clients,
+            requests: requests.collect::<anyhow::Result<_>>()?,
+            protocol: args.protocol,
+            counts,
+        })
     }
 
     async fn run(self, in_flight: usize, rate: Option<f64>) -> Infallible {
@@ -237,8 +243,7 @@ fn request(args: &Args, message: Bytes) -> anyhow::Result<Request<Full<Bytes>>> 
             let length = u32::try_from(message.len())?.to_be_bytes();
             let framed = [&[u8::from(args.gzip)], &length[..], &message].concat();
             let url = format!("http://{}/opentelemetry.proto.collector.{service}/Export", args.to);
-            let request =
-                Request::post(url).header(CONTENT_TYPE, "application/grpc").header(TE, "trailers");
+            let request = Request::post(url).header(CONTENT_TYPE, "application/grpc").header(TE, "trailers");
             let request = if args.gzip { request.header("grpc-encoding", "gzip") } else { request };
             request.body(Full::new(framed.into()))?
         }
@@ -275,9 +280,8 @@ async fn take(request: Request<Incoming>, counts: Arc<Counts>) -> Response<Body>
     let encoding = request.headers().get(CONTENT_ENCODING).and_then(|name| name.to_str().ok());
     let encoding = Encoding::from_header(encoding.unwrap_or_default());
     let body = request.into_body().collect().await.ok();
-    let message = encoding
-        .zip(body)
-        .and_then(|(encoding, body)| encoding.decode(body.to_bytes(), LIMIT).ok());
+    let message =
+        encoding.zip(body).and_then(|(encoding, body)| encoding.decode(body.to_bytes(), LIMIT).ok());
     let mut response = Response::new(Full::new(Bytes::new()).boxed_unsync());
     match message {
         Some(message) => drop(counts.delivered.fetch_add(count(&path, message), Ordering::Relaxed)),
@@ -310,17 +314,19 @@ impl Watch {
 
     /// CPU seconds that it has used.
     fn cpu(&self) -> anyhow::Result<f64> {
-        let stat = std::fs::read_to_string(self.folder.join("stat")).context("the process in the middle is gone")?;
+        let stat =
+            std::fs::read_to_string(self.folder.join("stat")).context("the process in the middle is gone")?;
         let (_, fields) = stat.rsplit_once(')').context("no process name")?;
-        let ticks: Vec<f64> = fields.split_whitespace().skip(11).take(2).filter_map(|n| n.parse().ok()).collect();
+        let ticks: Vec<f64> =
+            fields.split_whitespace().skip(11).take(2).filter_map(|n| n.parse().ok()).collect();
         // The kernel reports in hundredths of a second on every architecture that matters.
         Ok(ticks.iter().sum::<f64>() / 100.0)
     }
 
     /// Looks how much memory it has.
     fn look(&mut self) -> anyhow::Result<()> {
-        let status =
-            std::fs::read_to_string(self.folder.join("status")).context("the process in the middle is gone")?;
+        let status = std::fs::read_to_string(self.folder.join("status"))
+            .context("the process in the middle is gone")?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         let kib = line.split_whitespace().next().context("no VmRSS")?.parse()?;
         self.max_rss = self.max_rss.max(kib);

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use config::Validate;
+use config::{Duration, Validate};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -70,6 +72,36 @@ async fn tls_is_spoken_with_who_is_trusted_and_nobody_else() {
     let careless = ClientTls { insecure_skip_verify: true, ..ClientTls::default() };
     let careless = client(&ClientSettings { tls: careless, ..ClientSettings::default() }).unwrap();
     assert!(careless.post(&url).body("secret").send().await.is_ok());
+}
+
+/// Sends `text` over a connection of its own and reads what comes back until the server closes it.
+async fn until_closed(address: SocketAddr, text: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn connections_that_idle_or_dawdle_are_closed() {
+    let millisecond = Duration::from_millis(1);
+    let idle = ServerSettings { idle_timeout: millisecond, ..ServerSettings::at("127.0.0.1:0") };
+    let (address, _end, _serving) = start(&idle).await;
+    assert_eq!(until_closed(address, "").await, "");
+    let slow = ServerSettings { read_header_timeout: millisecond, ..ServerSettings::at("127.0.0.1:0") };
+    let (address, _end, _serving) = start(&slow).await;
+    assert_eq!(until_closed(address, "GET / HTTP/1.1\r\nhost:").await, "");
+}
+
+#[tokio::test]
+async fn a_connection_serves_one_request_without_keep_alive() {
+    let settings = ServerSettings { keep_alives_enabled: false, ..ServerSettings::at("127.0.0.1:0") };
+    let (address, _end, _serving) = start(&settings).await;
+    let request = "GET / HTTP/1.1\r\nhost: here\r\n\r\n";
+    let answer = until_closed(address, &request.repeat(2)).await;
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), 1, "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
 }
 
 #[tokio::test]
