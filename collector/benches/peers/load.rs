@@ -312,15 +312,18 @@ impl Watch {
         Self { folder: format!("/proc/{pid}").into(), max_rss: 0 }
     }
 
-    /// CPU seconds that it has used.
+    /// CPU seconds that it has used: the sum of its threads, to the nanosecond. What a thread used that has ended is missing;
+    /// none of those in the middle ends its threads while it works.
     fn cpu(&self) -> anyhow::Result<f64> {
-        let stat =
-            std::fs::read_to_string(self.folder.join("stat")).context("the process in the middle is gone")?;
-        let (_, fields) = stat.rsplit_once(')').context("no process name")?;
-        let ticks: Vec<f64> =
-            fields.split_whitespace().skip(11).take(2).filter_map(|n| n.parse().ok()).collect();
-        // The kernel reports in hundredths of a second on every architecture that matters.
-        Ok(ticks.iter().sum::<f64>() / 100.0)
+        let tasks = std::fs::read_dir(self.folder.join("task")).context("the process in the middle is gone")?;
+        let mut nanoseconds = 0.0;
+        for task in tasks {
+            // A thread that ends meanwhile has no file any more.
+            let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) else { continue };
+            let used: f64 = text.split_whitespace().next().context("no schedstat")?.parse()?;
+            nanoseconds += used;
+        }
+        Ok(nanoseconds / 1e9)
     }
 
     /// Looks how much memory it has.
