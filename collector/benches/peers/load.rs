@@ -315,7 +315,8 @@ impl Watch {
     /// CPU seconds that it has used: the sum of its threads, to the nanosecond. What a thread used that has ended is missing;
     /// none of those in the middle ends its threads while it works.
     fn cpu(&self) -> anyhow::Result<f64> {
-        let tasks = std::fs::read_dir(self.folder.join("task")).context("the process in the middle is gone")?;
+        let tasks =
+            std::fs::read_dir(self.folder.join("task")).context("the process in the middle is gone")?;
         let mut nanoseconds = 0.0;
         for task in tasks {
             // A thread that ends meanwhile has no file any more.
