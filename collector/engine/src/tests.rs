@@ -438,19 +438,38 @@ async fn a_replay_plays_everything_in_order() {
 #[tokio::test]
 async fn a_replay_fails_when_an_exporter_does_not_take_a_batch() {
     let input = futures::stream::iter([recorded(1, 1)]);
-    let config = load("[]", "[sink/broken]");
+    let config = load_with("[]", "[sink/a]", &["exporters.sink/a.text=broken".to_owned()]);
     let error = crate::replay(&config, &REGISTRY, Environment::default(), input, None).await.unwrap_err();
-    assert_eq!(error.to_string(), "exporter:sink/broken did not take everything: broken");
+    assert_eq!(error.to_string(), "exporter:sink/a did not take everything: broken");
+}
+
+#[tokio::test]
+async fn a_replay_sends_what_cannot_be_delivered_to_the_dead_letters() {
+    let environment = Environment::default();
+    let bench = environment.handles.get_or_default::<Bench>();
+    let input = futures::stream::iter([recorded(1, 2)]);
+    let config = load("[]", "[sink/broken]");
+    crate::replay(&config, &REGISTRY, environment, input, None).await.unwrap();
+    assert_eq!(bench.exported.lock().unwrap().as_slice(), [("dead".to_owned(), 2)]);
 }
 
 #[tokio::test]
 async fn a_replay_counts_what_processors_refuse_and_what_no_pipeline_takes() {
-    let events = crate::Recorded { batch: Batch::events(Vec::new()), ..recorded(2, 0) };
-    let input = futures::stream::iter([recorded(1, 13), events, recorded(3, 2)]);
+    let traces = pdata::proto::trace::TracesData {
+        resource_spans: vec![pdata::proto::trace::ResourceSpans {
+            scope_spans: vec![pdata::proto::trace::ScopeSpans {
+                spans: vec![pdata::proto::trace::Span::default()],
+                ..Default::default()
+            }],
+            ..Default::default()
+        }],
+    };
+    let spans = crate::Recorded { batch: pdata::Traces::from_message(traces).into(), ..recorded(2, 0) };
+    let input = futures::stream::iter([recorded(1, 13), spans, recorded(3, 2)]);
     let config = load("[tally]", "[sink/a]");
     let played = crate::replay(&config, &REGISTRY, Environment::default(), input, None).await.unwrap();
-    assert_eq!(played.batches, 3);
-    assert!(played.refusal.is_some_and(|nack| nack.reason.contains("panicked")));
+    assert_eq!((played.batches, played.untaken[Signal::Traces.index()]), (3, 1));
+    assert!(played.refused >= 1 && played.refusal.is_some_and(|nack| nack.reason.contains("panicked")));
 }
 
 #[tokio::test(start_paused = true)]
