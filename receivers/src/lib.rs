@@ -1,6 +1,7 @@
 //! Receivers: components that bring telemetry into a pipeline.
 
 mod emit;
+pub mod filelog;
 pub mod hostmetrics;
 pub mod otlp;
 mod periodic;
@@ -11,5 +12,11 @@ pub mod statsd;
 use component::ReceiverFactory;
 
 /// Every receiver of this build, by type name. Adding one here is all the registration there is.
-pub const FACTORIES: &[ReceiverFactory] =
-    &[hostmetrics::FACTORY, otlp::FACTORY, probe::FACTORY, prometheus::FACTORY, statsd::FACTORY];
+pub const FACTORIES: &[ReceiverFactory] = &[
+    filelog::FACTORY,
+    hostmetrics::FACTORY,
+    otlp::FACTORY,
+    probe::FACTORY,
+    prometheus::FACTORY,
+    statsd::FACTORY,
+];

@@ -5,6 +5,7 @@ mod delivery;
 mod demo;
 mod every_component;
 mod examples;
+mod filelog;
 mod fuzz_corpus;
 mod generated;
 mod quickstart;

@@ -1,0 +1,189 @@
+//! A log record on its way through the operators.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use crate::filelog::config::Scalar;
+use crate::filelog::encode;
+use crate::filelog::identity::FileId;
+
+/// Attributes, in the order in which they were added.
+pub(in crate::filelog) type Map = IndexMap<String, Value>;
+
+/// A value: what OTLP calls `AnyValue`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::filelog) enum Value {
+    /// Nothing.
+    #[default]
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Any other number.
+    Double(f64),
+    /// Text.
+    String(String),
+    /// Anything.
+    Bytes(Vec<u8>),
+    /// Several values.
+    List(Vec<Self>),
+    /// Values with names.
+    Map(Map),
+}
+
+impl Value {
+    /// Values nest no deeper than this: what is deeper is kept as text.
+    pub(in crate::filelog) const MAX_DEPTH: usize = 32;
+
+    /// The text, if it is text.
+    pub(in crate::filelog) const fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+
+    /// As text: numbers as they are written, nothing as nothing, values with names as JSON.
+    pub(in crate::filelog) fn to_text(&self) -> String {
+        match self {
+            Self::Null => String::new(),
+            Self::Bool(value) => value.to_string(),
+            Self::Int(value) => value.to_string(),
+            Self::Double(value) => value.to_string(),
+            Self::String(text) => text.clone(),
+            Self::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Self::List(_) | Self::Map(_) => self.to_json().to_string(),
+        }
+    }
+
+    /// From parsed JSON.
+    pub(in crate::filelog) fn from_json(json: serde_json::Value) -> Self {
+        Self::from_json_at(json, 0)
+    }
+
+    fn from_json_at(json: serde_json::Value, depth: usize) -> Self {
+        use serde_json::Value as Json;
+        match json {
+            Json::Null => Self::Null,
+            Json::Bool(value) => Self::Bool(value),
+            Json::Number(number) => {
+                number.as_i64().map_or_else(|| Self::Double(number.as_f64().unwrap_or(f64::NAN)), Self::Int)
+            }
+            Json::String(text) => Self::String(text),
+            deep if depth >= Self::MAX_DEPTH => Self::String(deep.to_string()),
+            Json::Array(values) => {
+                Self::List(values.into_iter().map(|value| Self::from_json_at(value, depth + 1)).collect())
+            }
+            Json::Object(map) => Self::Map(
+                map.into_iter().map(|(key, value)| (key, Self::from_json_at(value, depth + 1))).collect(),
+            ),
+        }
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(value) => (*value).into(),
+            Self::Int(value) => (*value).into(),
+            Self::Double(value) => (*value).into(),
+            Self::String(text) => text.as_str().into(),
+            Self::Bytes(bytes) => String::from_utf8_lossy(bytes).into(),
+            Self::List(values) => values.iter().map(Self::to_json).collect(),
+            Self::Map(map) => map.iter().map(|(key, value)| (key.clone(), value.to_json())).collect(),
+        }
+    }
+
+    /// How deep the value nests.
+    pub(in crate::filelog) fn depth(&self) -> usize {
+        match self {
+            Self::List(values) => 1 + values.iter().map(Self::depth).max().unwrap_or(0),
+            Self::Map(map) => 1 + map.values().map(Self::depth).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<&Scalar> for Value {
+    fn from(scalar: &Scalar) -> Self {
+        match scalar {
+            Scalar::Bool(value) => Self::Bool(*value),
+            Scalar::Int(value) => Self::Int(*value),
+            Scalar::Double(value) => Self::Double(*value),
+            Scalar::String(text) => Self::String(text.clone()),
+        }
+    }
+}
+
+/// Where an entry is from.
+#[derive(Clone, Debug)]
+pub(in crate::filelog) struct Origin {
+    /// The file.
+    pub(in crate::filelog) file: FileId,
+    /// The file's name.
+    pub(in crate::filelog) path: Arc<str>,
+    /// The place of its first byte.
+    pub(in crate::filelog) start: u64,
+    /// Its number in the file, from 1.
+    pub(in crate::filelog) records: u64,
+    /// Whether it was delivered before a restart already, and is only needed to complete others.
+    pub(in crate::filelog) replayed: bool,
+}
+
+impl Default for Origin {
+    fn default() -> Self {
+        Self { file: FileId(0), path: "".into(), start: 0, records: 0, replayed: false }
+    }
+}
+
+/// A log record on its way through the operators.
+#[derive(Clone, Debug, Default)]
+pub(in crate::filelog) struct Entry {
+    /// Where it is from.
+    pub(in crate::filelog) origin: Origin,
+    /// When it was read.
+    pub(in crate::filelog) observed: u64,
+    /// When it was written, if that is known.
+    pub(in crate::filelog) time: Option<u64>,
+    /// How severe it is, as OTLP counts; 0 if that is not known.
+    pub(in crate::filelog) severity: u8,
+    /// How severe it is, in its own words.
+    pub(in crate::filelog) severity_text: String,
+    /// What it says.
+    pub(in crate::filelog) body: Value,
+    /// What else it says.
+    pub(in crate::filelog) attributes: Map,
+    /// Whose it is.
+    pub(in crate::filelog) resource: Map,
+    /// The trace that it belongs to.
+    pub(in crate::filelog) trace_id: Vec<u8>,
+    /// The span that it belongs to.
+    pub(in crate::filelog) span_id: Vec<u8>,
+    /// The trace's flags.
+    pub(in crate::filelog) flags: Option<u8>,
+    /// The logger's name.
+    pub(in crate::filelog) scope_name: String,
+}
+
+impl Entry {
+    /// Makes text of what moving values into one another has nested too deeply for others to read.
+    pub(in crate::filelog) fn limit_depth(&mut self) {
+        let values = self.attributes.values_mut().chain(self.resource.values_mut()).chain([&mut self.body]);
+        for value in values.filter(|value| value.depth() > Value::MAX_DEPTH + 8) {
+            *value = Value::String(value.to_text());
+        }
+    }
+
+    /// Its resource, encoded.
+    pub(in crate::filelog) fn encoded_resource(&self) -> Arc<[u8]> {
+        encode::resource(&self.resource).into()
+    }
+}
