@@ -26,7 +26,7 @@ pub(super) fn frame(contents: Vec<u8>, usual: Signal) -> Result<Batch, Reason> {
     if contents.trim_ascii_start().starts_with(b"{") {
         return line(&contents);
     }
-    protobuf(contents.into(), usual)
+    protobuf(&contents.into(), usual)
 }
 
 fn decompress(contents: &[u8]) -> Result<Vec<u8>, Reason> {
@@ -38,7 +38,7 @@ fn decompress(contents: &[u8]) -> Result<Vec<u8>, Reason> {
 
 /// Protobuf does not say which message it is. The three signals' fields differ enough that one with items and times in it is
 /// valid as one of them only; what is valid as several is most likely what came before it.
-fn protobuf(contents: Bytes, usual: Signal) -> Result<Batch, Reason> {
+fn protobuf(contents: &Bytes, usual: Signal) -> Result<Batch, Reason> {
     let read = |signal| match signal {
         Signal::Traces => Traces::from_bytes(contents.clone()).map(Batch::Traces),
         Signal::Metrics => Metrics::from_bytes(contents.clone()).map(Batch::Metrics),

@@ -123,7 +123,7 @@ fn malformed_lines_are_reported_with_their_place_and_counted() {
     assert!(good.reports[0].starts_with(&format!("{name}:2: malformed traces: ")), "{}", good.reports[0]);
     assert_eq!((good.tally.records, good.tally.malformed), (5, 3));
     assert_eq!(good.tally.bytes, text.len() as u64);
-    let error = read(&[path.clone()], true).unwrap_err();
+    let error = read(std::slice::from_ref(&path), true).unwrap_err();
     assert!(error.to_string().starts_with(&format!("{name}:2: malformed traces")), "{error}");
 }
 
