@@ -95,9 +95,12 @@ impl Checkpoints {
 impl Poller {
     /// How far each file has been read and delivered.
     pub(super) fn state(&self) -> State {
+        // A file that was looked for by its inode is stored under the name that matched: what was created under that name
+        // since and rotated away, too, is found beside it only.
+        let names: HashMap<FileId, &PathBuf> = self.by_path.iter().map(|(path, id)| (*id, path)).collect();
         let saved = |file: &Tracked, ended: bool| Saved {
             inode: file.inode,
-            path: file.path.to_string_lossy().into_owned(),
+            path: names.get(&file.id).map_or(&file.path, |path| *path).to_string_lossy().into_owned(),
             gzip: file.gzip,
             frozen: file.frozen,
             head: file.head.clone(),

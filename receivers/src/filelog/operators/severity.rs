@@ -150,9 +150,9 @@ mod tests {
         Severities::new(Preset::Default, &serde_json::from_value(mapping.clone()).unwrap(), overwrite_text)
     }
 
-    fn read(severities: &Severities, value: Value) -> (u8, String) {
+    fn read(severities: &Severities, value: &Value) -> (u8, String) {
         let mut entry = Entry::default();
-        severities.apply(&value, &mut entry);
+        severities.apply(value, &mut entry);
         (entry.severity, entry.severity_text)
     }
 
@@ -172,15 +172,15 @@ mod tests {
             (Value::Int(30), 9),
             ("what".into(), 0),
         ] {
-            assert_eq!(read(&severities, value.clone()).0, level, "{value:?}");
+            assert_eq!(read(&severities, &value).0, level, "{value:?}");
         }
-        assert_eq!(read(&severities, "Warning".into()).1, "Warning");
+        assert_eq!(read(&severities, &"Warning".into()).1, "Warning");
     }
 
     #[test]
     fn the_text_is_replaced_only_on_request() {
         assert_eq!(
-            read(&severities(&serde_json::json!({}), true).unwrap(), "notice".into()),
+            read(&severities(&serde_json::json!({}), true).unwrap(), &"notice".into()),
             (10, "INFO2".to_owned())
         );
     }
