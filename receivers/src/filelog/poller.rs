@@ -15,7 +15,7 @@ use super::identity::{FileId, Inode, Mark, Stat};
 use super::lineage::Shadow;
 use super::read::{ReadError, Reader, Sink, Stopped, Visit};
 use super::settings::Settings;
-use super::tracked::{Labels, Tracked};
+use super::tracked::{Labels, OpenError, Tracked};
 
 /// A file gives way to others after so many bytes.
 const BUDGET: u64 = 8 << 20;
@@ -208,9 +208,8 @@ impl Poller {
         let before = std::mem::replace(&mut file.path, path.to_owned());
         // A file that was in the state of an earlier run has not been opened yet: its inode may have been given away.
         let is_new = file.seen.is_none() && file.source.is_none();
-        let is_other = is_new
-            && stat.size > 0
-            && file.open().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        let is_other =
+            is_new && stat.size > 0 && matches!(file.open(), Err(OpenError::Gone | OpenError::Rewritten));
         if is_other || (is_changed && file.is_rewritten(stat)) {
             // The name is that of the new content.
             file.path = before;
@@ -303,13 +302,15 @@ impl Poller {
         match result {
             Ok(more) => {
                 file.seen = if more { file.seen } else { Some(stat) };
-                file.extend_head(self.settings.head_len);
+                file.extend_head(self.settings.head_len, stat.size);
             }
             Err(ReadError::Stopped(stopped)) => return Err(stopped),
             Err(ReadError::Rewritten) => {
                 let path = file.path.clone();
                 self.rewrite(id, &path, &stat, now);
             }
+            // The next round finds it under another name, or misses it.
+            Err(ReadError::Gone) => {}
             Err(ReadError::Io(error)) => self.complain_about(id, &stat, &error),
         }
         self.n_open += usize::from(!was_open);

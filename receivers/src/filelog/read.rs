@@ -16,7 +16,7 @@ use super::operators::Pipeline;
 use super::operators::entry::{Entry, Origin, Value};
 use super::settings::Settings;
 use super::split::Token;
-use super::tracked::{Tracked, read_fully};
+use super::tracked::{OpenError, Tracked, begins_with, read_fully};
 
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;
@@ -43,12 +43,25 @@ pub(super) enum ReadError {
     /// Its content is no longer what was read before.
     #[error("the file was rewritten")]
     Rewritten,
+    /// Its name belongs to another file.
+    #[error("the file is gone")]
+    Gone,
     /// It cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// Nobody takes batches any more.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+impl From<OpenError> for ReadError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Gone => Self::Gone,
+            OpenError::Rewritten => Self::Rewritten,
+            OpenError::Io(error) => Self::Io(error),
+        }
+    }
 }
 
 /// How a visit of a file is made.
@@ -102,7 +115,12 @@ impl Reader {
         let mut from = file.mark.tail.len.min(TAIL);
         let mut base = begin.saturating_sub(from as u64);
         let mut filled = read_fully(file.open()?, base, &mut self.buffer[..from])?;
-        if !file.mark.tail.begins(&self.buffer[..filled]) {
+        let head = file.head.clone();
+        let is_same = match file.mark.tail.len {
+            0 => begins_with(file.open()?, &head)?,
+            _ => file.mark.tail.begins(&self.buffer[..filled]),
+        };
+        if !is_same {
             return if file.is_copy { Ok(false) } else { Err(ReadError::Rewritten) };
         }
         file.is_copy = false;

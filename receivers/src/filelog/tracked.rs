@@ -74,6 +74,26 @@ fn name_of(table: &str, id: u32) -> String {
     line.and_then(|line| line.split(':').next()).map_or(number, str::to_owned)
 }
 
+/// Why a file cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OpenError {
+    /// Nothing has its name, or another file has.
+    #[error("the file is gone")]
+    Gone,
+    /// Its content is no longer what was read before.
+    #[error("the file was rewritten")]
+    Rewritten,
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(io::Error),
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::NotFound { Self::Gone } else { Self::Io(error) }
+    }
+}
+
 /// One file that is being read.
 pub(super) struct Tracked {
     /// Which content this is.
@@ -126,14 +146,16 @@ impl Tracked {
     ///
     /// # Errors
     /// If it cannot be opened, or its name now belongs to another file.
-    pub(super) fn open(&mut self) -> io::Result<&mut Source> {
+    pub(super) fn open(&mut self) -> Result<&mut Source, OpenError> {
         let source = match self.source.take() {
             Some(source) => source,
             None => {
                 let mut source = Source::open(&self.path, self.gzip)?;
-                let is_same = source.stat()?.inode == self.inode && begins_with(&mut source, &self.head)?;
-                if !is_same {
-                    return Err(io::Error::new(io::ErrorKind::NotFound, "the name belongs to another file"));
+                if source.stat()?.inode != self.inode {
+                    return Err(OpenError::Gone);
+                }
+                if !begins_with(&mut source, &self.head)? {
+                    return Err(OpenError::Rewritten);
                 }
                 source
             }
@@ -141,9 +163,10 @@ impl Tracked {
         Ok(self.source.insert(source))
     }
 
-    /// Remembers more of its first bytes while there are few.
-    pub(super) fn extend_head(&mut self, len: usize) {
-        let is_longer = self.head.len < len && self.mark.offset > self.head.len as u64;
+    /// Remembers more of its first bytes while there are few, of an incomplete record too: it may be truncated before the
+    /// end of that is written. `size` is how large it was when it was read.
+    pub(super) fn extend_head(&mut self, len: usize, size: u64) {
+        let is_longer = self.head.len < len && size > self.head.len as u64;
         if let Some(source) = self.source.as_mut().filter(|_| is_longer && !self.gzip) {
             let mut head = vec![0; len];
             // If it cannot be read, what is known of it stays true.
@@ -165,6 +188,9 @@ impl Tracked {
         }
         let (offset, tail) = (self.mark.offset, self.mark.tail.clone());
         let Some(source) = &mut self.source else { return false };
+        if tail.len == 0 {
+            return !begins_with(source, &self.head).unwrap_or(true);
+        }
         let mut buffer = [0; TAIL];
         let wanted = &mut buffer[..tail.len.min(TAIL)];
         // If it cannot be read, reading it will say why.

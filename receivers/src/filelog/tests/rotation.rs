@@ -49,6 +49,24 @@ fn a_copied_and_truncated_file_loses_and_repeats_nothing() {
 }
 
 #[test]
+fn a_line_that_was_incomplete_is_read_from_the_copy() {
+    for next in ["", "3 is longer than all that there was before\n"] {
+        let mut bench = Bench::new(|config| config.include = vec!["app.log".to_owned()]);
+        bench.write("app.log", "1\n");
+        bench.round();
+        bench.rename("app.log", "app.log.1");
+        bench.write("app.log", "2 is inc");
+        assert!(bench.round().is_empty());
+        bench.write("app.log", "omplete\n");
+        fs::copy(bench.path("app.log"), bench.path("app.log.2")).unwrap();
+        File::create(bench.path("app.log")).unwrap();
+        bench.write("app.log", next);
+        let expected: Vec<&str> = ["2 is incomplete"].into_iter().chain(next.lines()).collect();
+        assert_eq!(bench.settle(), expected);
+    }
+}
+
+#[test]
 fn a_copy_that_is_still_growing_is_not_read_twice() {
     let mut bench = Bench::new(|_| {});
     let text: String = (0..100).map(|n| format!("line {n}\n")).collect();
