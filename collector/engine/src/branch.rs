@@ -16,13 +16,14 @@ use pdata::{Batch, Signal, SignalSet};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::batching;
 use crate::disk_queue::DiskQueue;
 use crate::panic_text;
 use crate::queue::Queue;
 use crate::retry::BackOff;
+use crate::trouble::Trouble;
 
 /// One exporter with everything around it.
 pub(crate) struct Branch {
@@ -36,6 +37,7 @@ pub(crate) struct Branch {
     counters: [Counters; 4],
     in_flight: Gauge,
     panics: Counter,
+    trouble: Trouble,
     /// Cancelled when a shutdown begins: from then on a failed attempt is the last one.
     closing: CancellationToken,
     /// Cancelled when the deadline of a shutdown has passed: give up what is still under way.
@@ -131,6 +133,7 @@ impl Branch {
             context,
             waiting,
             dead_letter: OnceLock::new(),
+            trouble: Trouble::default(),
             counters,
             closing: CancellationToken::new(),
             abandon: CancellationToken::new(),
@@ -272,6 +275,9 @@ impl Branch {
         if result.is_ok() {
             counters.sent.add(items);
             self.context.health.ok();
+            if self.trouble.is_over() {
+                info!(exporter = %self.key.id, "delivers again");
+            }
         } else {
             counters.send_failed.add(items);
         }
@@ -324,7 +330,11 @@ impl Branch {
             if !retry.enabled || exhausted || self.closing.is_cancelled() {
                 return Err(Nack { kind: component::NackKind::Retryable { after }, reason: reason.into() });
             }
-            debug!(exporter = %self.key.id, reason, ?wait, "will try again");
+            if self.trouble.goes_on() {
+                warn!(exporter = %self.key.id, reason, ?wait, "could not deliver, trying again");
+            } else {
+                debug!(exporter = %self.key.id, reason, ?wait, "trying again");
+            }
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = self.closing.cancelled() => {}

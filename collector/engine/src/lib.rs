@@ -21,6 +21,7 @@ mod state;
 mod supervise;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod validate;
 
 pub use replay::{Recorded, Replayed, replay};

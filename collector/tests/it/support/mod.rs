@@ -1,8 +1,9 @@
-//! What end-to-end tests need: the real binary as a process, senders and sinks around it, and free addresses.
+//! What end-to-end tests need: the real binary as a process, other programs, senders and sinks around it, and free addresses.
 
 mod load;
 mod peers;
 mod process;
+mod program;
 mod sink;
 
 use std::net::TcpListener;
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub(crate) use load::{Answer, Load, Protocol, Sender, next};
 pub(crate) use peers::peer;
 pub(crate) use process::Collector;
+pub(crate) use program::{Program, until};
 pub(crate) use sink::Sink;
 
 /// A `host:port` that nobody else uses: every call, in every process, has a loopback address of its own.

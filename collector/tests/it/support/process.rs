@@ -1,5 +1,6 @@
 //! A running `watchfire`.
 
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -96,6 +97,19 @@ impl Collector {
     /// What it wrote to its log.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("stderr")).expect("a log")
+    }
+
+    /// The `host:port` at which it serves its own metrics.
+    pub(crate) fn own_metrics(&self) -> String {
+        let log = self.log();
+        let address =
+            log.split("http://").filter_map(|rest| rest.split_once("/metrics")).map(|(address, _)| address);
+        address.last().unwrap_or_else(|| panic!("it does not say where its metrics are:\n{log}")).to_owned()
+    }
+
+    /// The folder that it runs in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     async fn signal(&self, name: &str) {
