@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use component::memory::{MemoryLimiterConfig, MemoryLimits, MemoryProbe, Scope, decide};
+use component::memory::{MemoryLimiterConfig, MemoryLimiters, MemoryLimits, MemoryProbe, Scope, decide};
 use component::{Admission, Handles, Limits, Telemetry};
 use tokio::task::JoinHandle;
 
@@ -29,9 +29,10 @@ pub(crate) fn watch(admission: Admission, telemetry: &Telemetry, handles: Handle
                 return;
             }
         };
+        let limiters = handles.get_or_default::<MemoryLimiters>();
         loop {
             // Looked up each time: a reload may bring other settings.
-            let settings = handles.get::<MemoryLimiterConfig>();
+            let settings = limiters.current();
             let limits = limits(settings.as_deref(), probe.limit());
             bound_in_flight(&admission, &limits);
             if let Ok(resident) = probe.resident() {
@@ -102,11 +103,19 @@ mod tests {
         assert_eq!(admission.pressure(), Pressure::Normal);
         assert!(telemetry.total("otelcol_process_memory_rss") > 0.0);
         let limit = |limit_mib| Arc::new(MemoryLimiterConfig { limit_mib, ..MemoryLimiterConfig::default() });
-        handles.offer(limit(1));
+        let (small, large) = (limit(1), limit(1 << 20));
+        let limiters = handles.get_or_default::<MemoryLimiters>();
+        limiters.add(&small);
         later().await;
         assert_eq!(admission.pressure(), Pressure::Hard, "every process is larger than 1 MiB");
         assert!(admission.limits().in_flight_bytes < 1 << 20);
-        handles.offer(limit(1 << 20));
+        limiters.add(&large);
+        later().await;
+        assert_eq!(admission.pressure(), Pressure::Normal);
+        drop(large);
+        later().await;
+        assert_eq!(admission.pressure(), Pressure::Hard, "the small one is still there");
+        drop(small);
         later().await;
         assert_eq!(admission.pressure(), Pressure::Normal);
         assert_eq!(admission.limits(), Limits::default());

@@ -272,6 +272,9 @@ impl Engine {
     /// Extensions come first, and once they run they stay until the end.
     async fn start_extensions(&mut self, plan: &Plan) -> Result<(), EngineError> {
         let mut storages = HashMap::clone(&self.storages);
+        for id in self.extensions.keys().filter(|id| !plan.extensions.contains_key(*id)) {
+            warn!(extension = %id, "is not configured any more, and goes on until the next start");
+        }
         for (id, extension) in &plan.extensions {
             let fingerprint = extension.section.node.to_json();
             match self.extensions.get(id) {

@@ -257,7 +257,7 @@ async fn exponential_histograms_are_shown_with_their_own_bounds() {
         let data = ExponentialHistogram { data_points: vec![point], aggregation_temporality: DELTA };
         tried.takes(vec![metric("size", "", Data::ExponentialHistogram(data))]).await;
     }
-    let buckets = [("0", 2), ("2", 4), ("4", 4), ("8", 8), ("+Inf", 8)];
+    let buckets = [("0", 2), ("1", 2), ("2", 4), ("4", 4), ("8", 8), ("+Inf", 8)];
     let mut expected: Vec<_> =
         buckets.iter().map(|(le, count)| format!("size_bucket{{le=\"{le}\"}} {count}")).collect();
     expected.extend(["size_sum 18".to_owned(), "size_count 8".to_owned()]);

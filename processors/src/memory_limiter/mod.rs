@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use component::memory::MemoryLimiterConfig;
+use component::memory::{MemoryLimiterConfig, MemoryLimiters};
 use component::{Affinity, ConfigSpec, Output, ProcessError, Processor, ProcessorFactory, Stability};
 use pdata::{Batch, SignalSet};
 
@@ -15,13 +15,16 @@ pub const FACTORY: ProcessorFactory = ProcessorFactory {
     affinity: Affinity::Anywhere,
     config: ConfigSpec::of::<MemoryLimiterConfig>(),
     create: |section, context| {
-        let config: MemoryLimiterConfig = section.parse()?;
-        context.handles.offer(Arc::new(config));
-        Ok(Box::new(MemoryLimiter))
+        let settings: Arc<MemoryLimiterConfig> = Arc::new(section.parse()?);
+        context.handles.get_or_default::<MemoryLimiters>().add(&settings);
+        Ok(Box::new(MemoryLimiter { _settings: settings }))
     },
 };
 
-struct MemoryLimiter;
+/// Its settings count while it keeps them.
+struct MemoryLimiter {
+    _settings: Arc<MemoryLimiterConfig>,
+}
 
 impl Processor for MemoryLimiter {
     fn process(&mut self, batch: Batch, output: &mut Output) -> Result<(), ProcessError> {
@@ -45,12 +48,14 @@ mod tests {
         let section =
             Section::from_json("memory_limiter", &json!({"check_interval": "2s", "limit_mib": 400}));
         let mut limiter = (FACTORY.create)(&section, &context).unwrap();
-        let settings = context.handles.get::<MemoryLimiterConfig>().expect("the settings were offered");
+        let settings = context.handles.get_or_default::<MemoryLimiters>().current().unwrap();
         assert_eq!(settings.limit_mib, 400);
         assert_eq!(settings.check_interval, ::config::Duration::from_secs(2));
         let mut output = Output::for_batch(Ack::none());
         let result = limiter.process(Logs::empty().into(), &mut output);
         assert_eq!(output.finish(result).len(), 1);
+        drop((limiter, settings));
+        assert!(context.handles.get_or_default::<MemoryLimiters>().current().is_none());
     }
 
     #[test]

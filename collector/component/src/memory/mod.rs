@@ -2,7 +2,7 @@
 //!
 //! [`MemoryProbe`] reads the limit and the usage (cgroup v2 and v1, nested, or the machine's total);
 //! [`MemoryLimiterConfig`] turns a limit into [`MemoryLimits`]; [`decide`] turns usage into a [`Pressure`]. The engine's
-//! memory monitor joins the three. Nothing here keeps time or state.
+//! memory monitor joins the three. [`MemoryLimiters`] is how it finds the configuration. Nothing here keeps time.
 
 mod cgroup;
 mod settings;
@@ -11,6 +11,7 @@ mod tests;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub use self::settings::{MemoryLimiterConfig, MemoryLimits, Scope};
 use crate::Pressure;
@@ -98,6 +99,26 @@ impl MemoryProbe {
     pub fn resident(&self) -> Result<u64, MemoryError> {
         let path = self.root.join("proc/self/status");
         kib_field(&read(&path)?, "VmRSS:").ok_or(MemoryError::Missing { path, what: "VmRSS" })
+    }
+}
+
+/// The settings of all `memory_limiter`s that there are; a handle that the engine and they share.
+#[derive(Debug, Default)]
+pub struct MemoryLimiters(Mutex<Vec<Weak<MemoryLimiterConfig>>>);
+
+impl MemoryLimiters {
+    /// Adds the settings of one that was just built. They count for as long as it keeps them, so that one which a reload
+    /// removes, or which was built for a reload that failed, leaves nothing behind.
+    pub fn add(&self, settings: &Arc<MemoryLimiterConfig>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|settings| settings.strong_count() > 0);
+        all.push(Arc::downgrade(settings));
+    }
+
+    /// The settings of the one that was built last, of those that are still there.
+    pub fn current(&self) -> Option<Arc<MemoryLimiterConfig>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().rev().find_map(Weak::upgrade)
     }
 }
 

@@ -207,3 +207,18 @@ fn the_machine_that_runs_this_test_can_be_read() {
     let usage = probe.usage(Scope::Process).unwrap();
     assert!(usage > 0 && usage < probe.total());
 }
+
+#[test]
+fn the_memory_limiter_that_was_built_last_counts_while_it_is_there() {
+    let limiters = MemoryLimiters::default();
+    assert!(limiters.current().is_none());
+    let limit = |limit_mib| Arc::new(MemoryLimiterConfig { limit_mib, ..MemoryLimiterConfig::default() });
+    let (first, second) = (limit(1), limit(2));
+    limiters.add(&first);
+    limiters.add(&second);
+    assert_eq!(limiters.current().unwrap().limit_mib, 2);
+    drop(second);
+    assert_eq!(limiters.current().unwrap().limit_mib, 1);
+    drop(first);
+    assert!(limiters.current().is_none());
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use component::memory::MemoryLimiterConfig;
+use component::memory::{MemoryLimiterConfig, MemoryLimiters};
 use component::{ConfigSpec, Extension, ExtensionFactory, Stability};
 
 /// Builds `memory_limiter` extensions.
@@ -14,15 +14,18 @@ pub const FACTORY: ExtensionFactory = ExtensionFactory {
     config: ConfigSpec::of::<MemoryLimiterConfig>(),
     is_storage: false,
     create: |section, context| {
-        let config: MemoryLimiterConfig = section.parse()?;
-        context.handles.offer(Arc::new(config));
-        Ok(Box::new(MemoryLimiter))
+        let settings: Arc<MemoryLimiterConfig> = Arc::new(section.parse()?);
+        context.handles.get_or_default::<MemoryLimiters>().add(&settings);
+        Ok(Box::new(MemoryLimiter { _settings: settings }))
     },
 };
 
 /// Hands its settings to the engine, which measures and refuses.
 #[derive(Debug)]
-struct MemoryLimiter;
+struct MemoryLimiter {
+    /// They count while they are kept.
+    _settings: Arc<MemoryLimiterConfig>,
+}
 
 #[async_trait]
 impl Extension for MemoryLimiter {}
@@ -40,8 +43,8 @@ mod tests {
         let context = Context::detached(Kind::Extension, "memory_limiter");
         let section =
             Section::from_json("memory_limiter", &json!({"check_interval": "2s", "limit_percentage": 75}));
-        (FACTORY.create)(&section, &context).unwrap();
-        let settings = context.handles.get::<MemoryLimiterConfig>().expect("the settings were offered");
+        let _limiter = (FACTORY.create)(&section, &context).unwrap();
+        let settings = context.handles.get_or_default::<MemoryLimiters>().current().unwrap();
         assert_eq!(settings.limit_percentage, 75);
         assert!((FACTORY.config.check)(&Section::from_json("memory_limiter", &json!({}))).is_err());
     }

@@ -1,6 +1,5 @@
 //! Everything that OTLP can say goes through a collector, the binary and the collector again, and is still the same.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use pdata::proto::resource::Resource;
@@ -86,19 +85,14 @@ fn join(parts: impl IntoIterator<Item = String>) -> String {
 /// A collector that sends all ways to the binary, and writes what comes back by each of them to a file.
 fn collector_config(front: &str, ways: &[Way]) -> String {
     let exporters = ways.iter().map(|way| format!("{}/{}", way.exporter, way.name)).collect::<Vec<_>>();
-    let mut pipelines = String::new();
-    for signal in ["traces", "metrics", "logs"] {
-        let all = exporters.join(", ");
-        write!(pipelines, "    {signal}/front: {{receivers: [otlp/front], exporters: [{all}]}}\n")
-            .expect("no I/O");
-        for Way { name, .. } in ways {
-            write!(
-                pipelines,
-                "    {signal}/{name}: {{receivers: [otlp/{name}], exporters: [file/{name}]}}\n"
-            )
-            .expect("no I/O");
-        }
-    }
+    let all = exporters.join(", ");
+    let pipelines = |signal: &&str| {
+        let front = format!("    {signal}/front: {{receivers: [otlp/front], exporters: [{all}]}}\n");
+        let back = |Way { name, .. }: &Way| {
+            format!("    {signal}/{name}: {{receivers: [otlp/{name}], exporters: [file/{name}]}}\n")
+        };
+        front + &join(ways.iter().map(back))
+    };
     format!(
         "receivers:
   otlp/front: {{protocols: {{grpc: {{endpoint: '{front}'}}}}}}
@@ -110,6 +104,7 @@ fn collector_config(front: &str, ways: &[Way]) -> String {
         receivers = join(ways.iter().map(|way| way.receiver(&way.behind))),
         exporters = join(ways.iter().map(|way| way.exporter(&way.binary))),
         files = join(ways.iter().map(Way::file)),
+        pipelines = join(["traces", "metrics", "logs"].iter().map(pipelines)),
     )
 }
 

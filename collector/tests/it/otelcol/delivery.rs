@@ -50,7 +50,7 @@ const NO_QUEUE: &str = "enabled: false";
 const QUIET: &str = "  telemetry: {metrics: {level: none}}\n";
 
 /// Has no memory left: no process is so small.
-const FULL: &str = "extensions: {memory_limiter: {check_interval: 50ms, limit_mib: 1}}\n";
+const FULL: &str = "processors: {memory_limiter: {check_interval: 50ms, limit_mib: 1}}\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collector_in_front_keeps_what_the_binary_refuses_or_dies_with() {
@@ -59,7 +59,8 @@ async fn a_collector_in_front_keeps_what_the_binary_refuses_or_dies_with() {
     let sink = Sink::start(Duration::ZERO, 4).await;
     let (front, binary) = (Addresses::new(), Addresses::new());
     let roomy = binary.forward(&Addresses::of(&sink), NO_QUEUE);
-    let full = format!("{FULL}{roomy}  extensions: [memory_limiter]\n");
+    let full =
+        format!("{FULL}{}", roomy.replace(", exporters: [", ", processors: [memory_limiter], exporters: ["));
     let mut watchfire = Collector::start(&full).await;
     for (protocol, address) in [(Protocol::Grpc, &binary.grpc), (Protocol::Http, &binary.http)] {
         let sender = Sender::new(protocol, address);

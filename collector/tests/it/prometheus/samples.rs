@@ -25,7 +25,7 @@ pub(crate) fn of_text(text: &str) -> Samples {
 fn sample(line: &str) -> (String, f64) {
     let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line}"));
     let value = value.parse().unwrap_or_else(|error| panic!("{error}: {line}"));
-    let Some((name, labels)) = series.split_once('{') else { return (series.to_owned(), value) };
+    let Some((name, labels)) = series.split_once('{') else { return (key(series, Vec::new()), value) };
     let mut rest = labels.strip_suffix('}').unwrap_or_else(|| panic!("{line}"));
     let mut found = Vec::new();
     while let Some((label, after)) = rest.split_once("=\"") {

@@ -141,7 +141,7 @@ fn messages() -> Vec<Metrics> {
         message("used", "1", gauge(number(2, Value::AsDouble(f64::NEG_INFINITY)))),
         message("latency", "s", histogram()),
         message("size", "By", exponential()),
-        message("wait", "ms", summary()),
+        message("wait", "s", summary()),
     ]
 }
 
@@ -167,10 +167,10 @@ const EXPECTED: [(&str, &str, &str); 25] = [
     ("size_bytes_bucket", r#"{"le":"+Inf"}"#, "10"),
     ("size_bytes_count", "{}", "10"),
     ("size_bytes_sum", "{}", "20.5"),
-    ("wait_milliseconds", r#"{"quantile":"0.5"}"#, "1"),
-    ("wait_milliseconds", r#"{"quantile":"0.99"}"#, "+Inf"),
-    ("wait_milliseconds_count", "{}", "3"),
-    ("wait_milliseconds_sum", "{}", "4.5"),
+    ("wait_seconds", r#"{"quantile":"0.5"}"#, "1"),
+    ("wait_seconds", r#"{"quantile":"0.99"}"#, "+Inf"),
+    ("wait_seconds_count", "{}", "3"),
+    ("wait_seconds_sum", "{}", "4.5"),
     ("target_info", r#"{"region":"eu"}"#, "1"),
 ];
 
@@ -336,14 +336,14 @@ async fn check_types(prometheus: &Prometheus) {
         ("temperature_celsius", "gauge", "celsius", "What temperature means"),
         ("latency_seconds", "histogram", "seconds", "What latency means"),
         ("size_bytes", "histogram", "bytes", "What size means"),
-        ("wait_milliseconds", "summary", "milliseconds", "What wait means"),
+        ("wait_seconds", "summary", "seconds", "What wait means"),
     ] {
         let expected = serde_json::json!([{"type": kind, "unit": unit, "help": help}]);
         assert_eq!(found[name], expected, "{name}");
     }
 }
 
-/// What `promtool` says about a text.
+/// Fails if `promtool` finds fault with a text. The collector names its own counters without `_total`, and so do we.
 fn lint(folder: &Path, text: &str) {
     let mut command = Command::new(folder.join("promtool"));
     command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -351,5 +351,10 @@ fn lint(folder: &Path, text: &str) {
     promtool.stdin.take().expect("it is piped").write_all(text.as_bytes()).expect("it reads");
     let output = promtool.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {said}\n{text}", output.status);
+    let is_name = |line: &&str| {
+        line.starts_with("otelcol_") && line.ends_with("counter metrics should have \"_total\" suffix")
+    };
+    let faults: Vec<_> = said.lines().filter(|line| !line.is_empty() && !is_name(line)).collect();
+    // 3 stands for advice, 1 for what cannot be read.
+    assert!(matches!(output.status.code(), Some(0 | 3)) && faults.is_empty(), "{said}\n{text}");
 }
