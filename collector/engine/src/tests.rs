@@ -402,14 +402,14 @@ async fn damaged_state_is_set_aside_and_the_processor_is_as_new() {
 async fn state_of_another_version_is_set_aside_not_written_over() {
     let bench = Arc::<Bench>::default();
     let name = "processor:tally@logs/state/shard-0";
-    let newer = b"\xff\0\0\x01\05".to_vec();
+    let newer = b"\xff\0\0\x01\x005".to_vec();
     bench.kept.lock().unwrap().insert(name.to_owned(), newer.clone());
     let running = start_on(bench, "[tally]", "[sink/a]").await;
     running.send(logs(2)).await.unwrap();
     assert_eq!(running.exported("a"), [2]);
     running.engine.save_state().await;
     assert_eq!(running.bench.kept.lock().unwrap()[&format!("{name}.rejected")], newer);
-    assert_eq!(running.bench.kept.lock().unwrap()[name], b"\x01\0\0\x01\02");
+    assert_eq!(running.bench.kept.lock().unwrap()[name], b"\x01\0\0\x01\x002");
     running.engine.shut_down().await;
 }
 
