@@ -244,7 +244,7 @@ impl Poller {
         };
         // What replaced a file waits until that one has been read to its end.
         let mut unfinished: HashSet<PathBuf> = HashSet::new();
-        let mut n_read = 0;
+        let (mut n_read, mut has_any_more) = (0, false);
         let after: Vec<FileId> = self.files.range(self.cursor..).map(|(id, _)| *id).collect();
         let before: Vec<FileId> = self.files.range(..self.cursor).map(|(id, _)| *id).collect();
         self.cursor = FileId(0);
@@ -260,12 +260,13 @@ impl Poller {
             }
             if let Some(has_more) = self.visit(id, now, false, sink)? {
                 n_read += 1;
+                has_any_more |= has_more;
                 if has_more && let Some(file) = self.files.get(&id) {
                     unfinished.insert(file.first_path.clone());
                 }
             }
         }
-        Ok(!unfinished.is_empty())
+        Ok(has_any_more)
     }
 
     /// Reads one file if there is something to read; says whether there is more.
@@ -297,7 +298,8 @@ impl Poller {
         let budget = if last { u64::MAX } else { BUDGET };
         let visit = Visit { now, flush, budget };
         let result = self.reader.read(file, &self.settings, visit, sink);
-        let more = matches!(result, Ok(true));
+        // What was written anew is read at once: it may not be there for long.
+        let more = matches!(result, Ok(true) | Err(ReadError::Rewritten));
         file.flushed_at = flush.then_some(stat);
         match result {
             Ok(more) => {

@@ -13,7 +13,7 @@ use super::encode::{self, Body, Line};
 use super::encoding::Encoding;
 use super::identity::{Mark, Print, TAIL};
 use super::operators::Pipeline;
-use super::operators::entry::{Entry, Origin, Value};
+use super::operators::entry::{Entry, Map, Origin, Value};
 use super::settings::Settings;
 use super::split::Token;
 use super::tracked::{OpenError, Tracked, begins_with, read_fully};
@@ -81,6 +81,8 @@ pub(super) struct Reader {
     batcher: Batcher,
     pipeline: Option<Pipeline>,
     entries: Vec<Entry>,
+    /// The last resource, and how it is encoded.
+    resource: Option<(Arc<Map>, Arc<[u8]>)>,
     own_attributes: Vec<u8>,
     scratch: Vec<u8>,
 }
@@ -93,6 +95,7 @@ impl Reader {
             batcher: Batcher::default(),
             pipeline,
             entries: Vec::new(),
+            resource: None,
             own_attributes: Vec::new(),
             scratch: Vec::new(),
         }
@@ -254,8 +257,14 @@ impl Reader {
                 continue;
             }
             entry.limit_depth();
-            let resource = entry.encoded_resource();
-            let records = self.batcher.records(&resource, &entry.scope_name);
+            let resource = match &self.resource {
+                Some((before, encoded)) if Arc::ptr_eq(before, &entry.resource) => encoded,
+                _ => {
+                    let encoded = encode::resource(&entry.resource).into();
+                    &self.resource.insert((Arc::clone(&entry.resource), encoded)).1
+                }
+            };
+            let records = self.batcher.records(resource, &entry.scope_name);
             encode::entry(records, &entry, &mut self.scratch);
             self.batcher.count(1);
         }
@@ -337,7 +346,10 @@ fn new_entry(
     place: std::ops::Range<u64>,
     now: Timestamp,
 ) -> Entry {
-    let mut attributes = file.labels.attributes.clone();
+    // With room for what operators add.
+    let room = file.labels.attributes.len() + 8;
+    let mut attributes = Map::with_capacity_and_hasher(room, foldhash::fast::RandomState::default());
+    attributes.extend(file.labels.attributes.iter().map(|(key, value)| (key.clone(), value.clone())));
     if settings.include_record_number {
         attributes.insert(RECORD_NUMBER.to_owned(), Value::Int(file.mark.records.cast_signed()));
     }
@@ -359,7 +371,7 @@ fn new_entry(
             Body::Bytes(bytes) => Value::Bytes(bytes.to_owned()),
         },
         attributes,
-        resource: file.labels.resource.clone(),
+        resource: Arc::clone(&file.labels.resource),
         ..Entry::default()
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Labels {
     /// The same, encoded.
     pub(super) encoded_attributes: Vec<u8>,
     /// Their resource.
-    pub(super) resource: Map,
+    pub(super) resource: Arc<Map>,
     /// The same, encoded.
     pub(super) encoded_resource: Arc<[u8]>,
 }
@@ -61,7 +61,7 @@ impl Labels {
             encoded_attributes: encode::record_attributes(&attributes),
             encoded_resource: encode::resource(&resource).into(),
             attributes,
-            resource,
+            resource: resource.into(),
         }
     }
 }
@@ -187,7 +187,18 @@ impl Tracked {
             return !*is_copy || source.as_mut().is_some_and(|s| !begins_with(s, head).unwrap_or(true));
         }
         let (offset, tail) = (self.mark.offset, self.mark.tail.clone());
-        let Some(source) = &mut self.source else { return false };
+        let mut opened = None;
+        let source = match &mut self.source {
+            Some(source) => source,
+            // Only for this look: there may be many such files.
+            None => match Source::open(&self.path, self.gzip) {
+                Ok(source) if source.stat().is_ok_and(|stat| stat.inode == self.inode) => {
+                    opened.insert(source)
+                }
+                // What cannot be looked at will say so when it is read.
+                _ => return false,
+            },
+        };
         if tail.len == 0 {
             return !begins_with(source, &self.head).unwrap_or(true);
         }

@@ -117,6 +117,11 @@ impl Combiner {
         }
     }
 
+    /// Whether no group is open.
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
     /// Whether a group is open under this key.
     pub(super) fn is_open(&self, file: FileId, key: &str) -> bool {
         !self.groups.is_empty() && self.groups.keys().any(|(of, name)| *of == file && name == key)

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::OperatorError;
 use super::combine::{Combiner, MOST_TOTAL, Role, Rules};
 use super::config::{self, ContainerFormat, Overwrite};
 use super::entry::{Entry, Map, Value};
 use super::field::Field;
 use super::parse::SeverityFrom;
+use super::{Flow, OperatorError};
 
 /// A part of a line that is followed by nothing is sent on after this long.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,6 +24,8 @@ pub(super) struct Container {
     pub(super) combiner: Combiner,
     /// What the last path says.
     metadata: Option<(Arc<str>, Map)>,
+    /// The last resource without that, and with it.
+    resources: Option<(Arc<Map>, Arc<Map>)>,
 }
 
 /// A line as the runtime wrote it.
@@ -32,8 +34,27 @@ struct Line {
     stream: String,
     is_partial: bool,
     body: String,
-    rest: Map,
+    rest: Rest,
 }
+
+/// What else the runtime wrote.
+enum Rest {
+    /// The tag of a line that is not JSON.
+    Tag(String),
+    /// Fields of JSON.
+    Fields(Map),
+}
+
+impl Rest {
+    fn into_map(self) -> Map {
+        match self {
+            Self::Tag(tag) => Map::from_iter([(TAG.to_owned(), Value::String(tag))]),
+            Self::Fields(map) => map,
+        }
+    }
+}
+
+const TAG: &str = "logtag";
 
 impl Container {
     /// From its configuration.
@@ -57,44 +78,44 @@ impl Container {
             severity: config.severity.as_ref().map(SeverityFrom::new).transpose()?,
             combiner: Combiner::new(rules),
             metadata: None,
+            resources: None,
         })
     }
 
-    /// Reads an entry; gives those that are complete now. The entry comes back if it is none of these formats.
+    /// Reads an entry, which goes on if it is complete in itself. Otherwise it is taken, and `out` gets those that are
+    /// complete with it.
     pub(super) fn push(
         &mut self,
-        mut entry: Entry,
+        entry: &mut Entry,
         now: u64,
         out: &mut Vec<Entry>,
-    ) -> Result<(), Box<(Entry, OperatorError)>> {
-        let line = match self.parse_from.get(&entry).and_then(Value::as_str) {
-            None => Err(OperatorError::NotText(self.parse_from.to_string())),
-            Some(text) => self.line(text),
-        };
-        let line = match line {
-            Ok(line) => line,
-            Err(error) => return Err(Box::new((entry, error))),
-        };
+    ) -> Result<Flow, OperatorError> {
+        let text = self.parse_from.get(entry).and_then(Value::as_str);
+        let text = text.ok_or_else(|| OperatorError::NotText(self.parse_from.to_string()))?;
+        let line = self.line(text)?;
         entry.time = Some(line.time);
-        self.parse_to.set(&mut entry, Value::Map(line.rest));
-        entry.attributes.insert("log.iostream".to_owned(), Value::String(line.stream.clone()));
+        match line.rest {
+            Rest::Tag(tag) if self.parse_to.is_attributes() => {
+                entry.attributes.insert(TAG.to_owned(), Value::String(tag));
+            }
+            rest => self.parse_to.set(entry, Value::Map(rest.into_map())),
+        }
+        let key = (line.is_partial || !self.combiner.is_empty()).then(|| line.stream.clone());
+        entry.attributes.insert("log.iostream".to_owned(), Value::String(line.stream));
         entry.body = Value::String(line.body);
         if self.with_metadata {
-            self.add_metadata(&mut entry);
+            self.add_metadata(entry);
         }
-        if let Some(severity) = &self.severity
-            && let Err(error) = severity.apply(&mut entry)
-        {
-            return Err(Box::new((entry, error)));
+        if let Some(severity) = &self.severity {
+            severity.apply(entry)?;
         }
-        if line.is_partial {
-            self.combiner.push(entry, &line.stream, Role::Middle, now, out);
-        } else if self.combiner.is_open(entry.origin.file, &line.stream) {
-            self.combiner.push(entry, &line.stream, Role::Last, now, out);
-        } else {
-            out.push(entry);
+        let Some(key) = key else { return Ok(Flow::Next) };
+        let role = if line.is_partial { Role::Middle } else { Role::Last };
+        if role == Role::Last && !self.combiner.is_open(entry.origin.file, &key) {
+            return Ok(Flow::Next);
         }
-        Ok(())
+        self.combiner.push(std::mem::take(entry), &key, role, now, out);
+        Ok(Flow::Gone)
     }
 
     fn line(&self, text: &str) -> Result<Line, OperatorError> {
@@ -110,9 +131,23 @@ impl Container {
         let path = &entry.origin.path;
         if self.metadata.as_ref().is_none_or(|(known, _)| known != path) {
             self.metadata = Some((Arc::clone(path), metadata(path)));
+            self.resources = None;
         }
         if let Some((_, metadata)) = &self.metadata {
-            entry.resource.extend(metadata.iter().map(|(key, value)| (key.clone(), value.clone())));
+            if metadata.is_empty() {
+                return;
+            }
+            // Records of one file have the same resource, unless an operator before this one says otherwise.
+            let is_known =
+                self.resources.as_ref().is_some_and(|(before, _)| Arc::ptr_eq(before, &entry.resource));
+            if !is_known {
+                let mut merged = entry.resource.as_ref().clone();
+                merged.extend(metadata.iter().map(|(key, value)| (key.clone(), value.clone())));
+                self.resources = Some((Arc::clone(&entry.resource), Arc::new(merged)));
+            }
+            if let Some((_, merged)) = &self.resources {
+                entry.resource = Arc::clone(merged);
+            }
         }
     }
 }
@@ -129,14 +164,13 @@ fn cri(text: &str) -> Option<Line> {
         stream: stream.to_owned(),
         is_partial: kind == "P",
         body: body.to_owned(),
-        rest: Map::from_iter([("logtag".to_owned(), tag.into())]),
+        rest: Rest::Tag(tag.to_owned()),
     })
 }
 
 /// `{"log":"text\n","stream":"stdout","time":"2026-01-02T03:04:05.678901234Z"}`. The line goes on if it has no line feed.
 fn docker(text: &str) -> Result<Line, OperatorError> {
-    let json: serde_json::Value = serde_json::from_str(text).map_err(|_| OperatorError::NotContainer)?;
-    let Value::Map(mut rest) = Value::from_json(json) else { return Err(OperatorError::NotContainer) };
+    let Ok(Value::Map(mut rest)) = Value::parse_json(text) else { return Err(OperatorError::NotContainer) };
     let mut take = |key: &str| match rest.shift_remove(key) {
         Some(Value::String(text)) => Ok(text),
         _ => Err(OperatorError::NotContainer),
@@ -144,7 +178,13 @@ fn docker(text: &str) -> Result<Line, OperatorError> {
     let (mut body, stream, time) = (take("log")?, take("stream")?, take("time")?);
     let is_partial = !body.ends_with('\n');
     body.truncate(body.trim_end_matches(['\n', '\r']).len());
-    Ok(Line { time: nanos(&time).ok_or(OperatorError::NotContainer)?, stream, is_partial, body, rest })
+    Ok(Line {
+        time: nanos(&time).ok_or(OperatorError::NotContainer)?,
+        stream,
+        is_partial,
+        body,
+        rest: Rest::Fields(rest),
+    })
 }
 
 /// RFC 3339 as nanoseconds since the epoch.

@@ -1,15 +1,18 @@
 //! A log record on its way through the operators.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use serde::Deserialize as _;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::filelog::config::Scalar;
-use crate::filelog::encode;
 use crate::filelog::identity::FileId;
 
 /// Attributes, in the order in which they were added.
-pub(in crate::filelog) type Map = IndexMap<String, Value>;
+pub(in crate::filelog) type Map = IndexMap<String, Value, foldhash::fast::RandomState>;
 
 /// A value: what OTLP calls `AnyValue`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,6 +61,11 @@ impl Value {
         }
     }
 
+    /// The text, without copying it if it is text already.
+    pub(in crate::filelog) fn text(&self) -> Cow<'_, str> {
+        self.as_str().map_or_else(|| Cow::Owned(self.to_text()), Cow::Borrowed)
+    }
+
     /// From parsed JSON.
     pub(in crate::filelog) fn from_json(json: serde_json::Value) -> Self {
         Self::from_json_at(json, 0)
@@ -82,6 +90,17 @@ impl Value {
         }
     }
 
+    /// From the text of JSON.
+    ///
+    /// # Errors
+    /// If it is not JSON.
+    pub(in crate::filelog) fn parse_json(text: &str) -> Result<Self, serde_json::Error> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let value = AtDepth(0).deserialize(&mut deserializer)?;
+        deserializer.end()?;
+        Ok(value)
+    }
+
     fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match self {
@@ -103,6 +122,74 @@ impl Value {
             Self::Map(map) => 1 + map.values().map(Self::depth).max().unwrap_or(0),
             _ => 0,
         }
+    }
+}
+
+/// Reads a value that is nested this deep.
+#[derive(Clone, Copy)]
+struct AtDepth(usize);
+
+impl<'de> DeserializeSeed<'de> for AtDepth {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        if self.0 >= Value::MAX_DEPTH {
+            return serde_json::Value::deserialize(deserializer)
+                .map(|json| Value::from_json_at(json, self.0));
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AtDepth {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Int(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(i64::try_from(value).map_or_else(|_| Value::Double(value as f64), Value::Int))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::Double(value))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::String(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::String(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = access.next_element_seed(Self(self.0 + 1))? {
+            values.push(value);
+        }
+        Ok(Value::List(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut map = Map::with_capacity_and_hasher(8, foldhash::fast::RandomState::default());
+        while let Some(key) = access.next_key::<String>()? {
+            map.insert(key, access.next_value_seed(Self(self.0 + 1))?);
+        }
+        Ok(Value::Map(map))
     }
 }
 
@@ -140,7 +227,7 @@ pub(in crate::filelog) struct Origin {
 
 impl Default for Origin {
     fn default() -> Self {
-        Self { file: FileId(0), path: "".into(), start: 0, records: 0, replayed: false }
+        Self { file: FileId(0), path: Arc::default(), start: 0, records: 0, replayed: false }
     }
 }
 
@@ -162,7 +249,7 @@ pub(in crate::filelog) struct Entry {
     /// What else it says.
     pub(in crate::filelog) attributes: Map,
     /// Whose it is.
-    pub(in crate::filelog) resource: Map,
+    pub(in crate::filelog) resource: Arc<Map>,
     /// The trace that it belongs to.
     pub(in crate::filelog) trace_id: Vec<u8>,
     /// The span that it belongs to.
@@ -176,14 +263,16 @@ pub(in crate::filelog) struct Entry {
 impl Entry {
     /// Makes text of what moving values into one another has nested too deeply for others to read.
     pub(in crate::filelog) fn limit_depth(&mut self) {
-        let values = self.attributes.values_mut().chain(self.resource.values_mut()).chain([&mut self.body]);
-        for value in values.filter(|value| value.depth() > Value::MAX_DEPTH + 8) {
-            *value = Value::String(value.to_text());
+        let is_deep = |value: &Value| value.depth() > Value::MAX_DEPTH + 8;
+        let limit = |value: &mut Value| {
+            if is_deep(value) {
+                *value = Value::String(value.to_text());
+            }
+        };
+        self.attributes.values_mut().chain([&mut self.body]).for_each(limit);
+        // It is shared by most records, which changing it would end.
+        if self.resource.values().any(is_deep) {
+            Arc::make_mut(&mut self.resource).values_mut().for_each(limit);
         }
-    }
-
-    /// Its resource, encoded.
-    pub(in crate::filelog) fn encoded_resource(&self) -> Arc<[u8]> {
-        encode::resource(&self.resource).into()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,11 @@ impl Field {
         Self { root: Root::Attributes, keys: vec![key.to_owned()] }
     }
 
+    /// Whether it is all attributes.
+    pub(super) fn is_attributes(&self) -> bool {
+        self.root == Root::Attributes && self.keys.is_empty()
+    }
+
     /// Whether it is all attributes, or the whole resource.
     pub(super) fn is_root_map(&self) -> bool {
         self.root != Root::Body && self.keys.is_empty()
@@ -71,7 +77,7 @@ impl Field {
     pub(super) fn read(&self, entry: &Entry) -> Option<Value> {
         match (self.root, self.keys.is_empty()) {
             (Root::Attributes, true) => Some(Value::Map(entry.attributes.clone())),
-            (Root::Resource, true) => Some(Value::Map(entry.resource.clone())),
+            (Root::Resource, true) => Some(Value::Map(entry.resource.as_ref().clone())),
             _ => self.get(entry).cloned(),
         }
     }
@@ -85,7 +91,7 @@ impl Field {
             }
             Root::Body => as_map(&mut entry.body),
             Root::Attributes => &mut entry.attributes,
-            Root::Resource => &mut entry.resource,
+            Root::Resource => Arc::make_mut(&mut entry.resource),
         };
         let Some((last, keys)) = self.keys.split_last() else {
             if let Value::Map(values) = value {
@@ -106,7 +112,7 @@ impl Field {
                 _ => return None,
             },
             Root::Attributes => &mut entry.attributes,
-            Root::Resource => &mut entry.resource,
+            Root::Resource => Arc::make_mut(&mut entry.resource),
         };
         let Some((last, keys)) = self.keys.split_last() else { return Some(Value::Map(std::mem::take(map))) };
         let mut map = map;
@@ -131,7 +137,7 @@ fn as_map(value: &mut Value) -> &mut Map {
     match value {
         Value::Map(map) => map,
         other => {
-            *other = Value::Map(Map::new());
+            *other = Value::Map(Map::default());
             as_map(other)
         }
     }

@@ -282,16 +282,7 @@ impl Action {
             Self::Time(time) => time.apply(entry)?,
             Self::Severity(severity) => severity.apply(entry)?,
             Self::Trace(trace) => trace.apply(entry)?,
-            Self::Container(container) => {
-                return match container.push(std::mem::take(entry), now, released) {
-                    Ok(()) => Ok(Flow::Gone),
-                    Err(unread) => {
-                        let (unread, error) = *unread;
-                        *entry = unread;
-                        Err(error)
-                    }
-                };
-            }
+            Self::Container(container) => return container.push(entry, now, released),
             Self::Recombine(recombine) => {
                 recombine.push(std::mem::take(entry), now, released);
                 return Ok(Flow::Gone);

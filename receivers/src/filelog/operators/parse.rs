@@ -61,7 +61,7 @@ impl TimeFrom {
     /// Reads the time of `entry`.
     pub(super) fn apply(&self, entry: &mut Entry) -> Result<(), OperatorError> {
         let value = self.from.get(entry).ok_or_else(|| OperatorError::NoValue(self.from.to_string()))?;
-        let time = self.layout.parse(&value.to_text(), entry.observed).ok_or(OperatorError::NotTime)?;
+        let time = self.layout.parse(&value.text(), entry.observed).ok_or(OperatorError::NotTime)?;
         entry.time = Some(time);
         Ok(())
     }
@@ -95,7 +95,7 @@ impl TraceFrom {
         let read = |field: &Option<Field>, len: usize| match field.as_ref().and_then(|field| field.get(entry))
         {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => match unhex(&value.to_text()).filter(|bytes| bytes.len() == len) {
+            Some(value) => match unhex(&value.text()).filter(|bytes| bytes.len() == len) {
                 Some(bytes) => Ok(Some(bytes)),
                 None => Err(OperatorError::NotId),
             },
@@ -184,9 +184,8 @@ impl Parser {
 }
 
 fn json(text: &str) -> Result<Map, OperatorError> {
-    let json: serde_json::Value = serde_json::from_str(text).map_err(|_| OperatorError::NotJson)?;
-    match Value::from_json(json) {
-        Value::Map(map) => Ok(map),
+    match Value::parse_json(text) {
+        Ok(Value::Map(map)) => Ok(map),
         _ => Err(OperatorError::NotJson),
     }
 }

@@ -97,14 +97,16 @@ impl Severities {
     /// Sets the severity that `value` means; false if it means none.
     pub(super) fn apply(&self, value: &Value, entry: &mut Entry) -> bool {
         let text = value.to_text();
-        let number = match value {
-            Value::Int(number) => Some(*number),
-            _ => text.trim().parse().ok(),
-        };
         let of_number =
             |number: i64| self.ranges.iter().rev().find(|(min, max, _)| (min..=max).contains(&&number));
-        let by_word = self.words.get(&text.trim().to_ascii_lowercase()).copied();
-        let level = by_word.or_else(|| number.and_then(of_number).map(|(_, _, level)| *level));
+        let word = text.trim();
+        // Most loggers write small letters.
+        let by_word = self.words.get(word).or_else(|| self.words.get(&word.to_ascii_lowercase())).copied();
+        let number = || match value {
+            Value::Int(number) => Some(*number),
+            _ => word.parse().ok(),
+        };
+        let level = by_word.or_else(|| number().and_then(of_number).map(|(_, _, level)| *level));
         entry.severity_text = text;
         let Some(level) = level else { return false };
         entry.severity = level;

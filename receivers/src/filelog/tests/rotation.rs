@@ -67,6 +67,27 @@ fn a_line_that_was_incomplete_is_read_from_the_copy() {
 }
 
 #[test]
+fn a_file_that_is_not_kept_open_is_seen_to_be_another_one() {
+    for include in ["app.log", "app.log*"] {
+        let mut bench = Bench::new(|config| {
+            config.include = vec![include.to_owned()];
+            config.max_concurrent_files = 1;
+        });
+        bench.write("app.log", "1\n");
+        bench.round();
+        bench.rename("app.log", "app.log.1");
+        bench.write("app.log", "2\n");
+        assert_eq!(bench.round(), ["2"]);
+        bench.write("app.log", "3\n");
+        fs::copy(bench.path("app.log"), bench.path("app.log.2")).unwrap();
+        File::create(bench.path("app.log")).unwrap();
+        bench.write("app.log", "4 is longer than all that there was before\n");
+        bench.rename("app.log", "app.log.3");
+        assert_eq!(bench.settle(), ["3", "4 is longer than all that there was before"], "{include}");
+    }
+}
+
+#[test]
 fn a_copy_that_is_still_growing_is_not_read_twice() {
     let mut bench = Bench::new(|_| {});
     let text: String = (0..100).map(|n| format!("line {n}\n")).collect();
