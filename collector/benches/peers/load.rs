@@ -64,6 +64,9 @@ struct Args {
     /// Time before the measurement.
     #[arg(long, default_value_t = 3.0)]
     warm_up: f64,
+    /// Sends nothing, and measures from the start of the process until so many items are delivered.
+    #[arg(long)]
+    expect: Option<u64>,
     /// Time of the measurement.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
@@ -117,6 +120,9 @@ async fn main() -> anyhow::Result<()> {
     let counting = Arc::clone(&counts);
     let taking = move |request| take(request, Arc::clone(&counting));
     let serving = tokio::spawn(server.serve(taking, std::future::pending()));
+    if let Some(expected) = args.expect {
+        return take_all(expected, args.pid, &counts).await;
+    }
     let sender = Sender::new(&args, Arc::clone(&counts))?;
     let sending = tokio::spawn(sender.run(args.in_flight, args.rate));
 
@@ -140,6 +146,38 @@ async fn main() -> anyhow::Result<()> {
         "cpu_seconds": cpu,
         "items_per_cpu_second": delivered as f64 / cpu,
         "items_per_second": delivered as f64 / elapsed,
+        "max_rss_kib": watch.max_rss,
+    });
+    println!("{result}");
+    Ok(())
+}
+
+/// Waits until the process has delivered all that it reads elsewhere.
+async fn take_all(expected: u64, pid: u32, counts: &Counts) -> anyhow::Result<()> {
+    let (mut watch, mut last) = (Watch::new(pid), (0, Instant::now()));
+    let mut first = None;
+    loop {
+        watch.look()?;
+        let [.., delivered] = counts.read();
+        if delivered > 0 {
+            first.get_or_insert_with(Instant::now);
+        }
+        if delivered >= expected {
+            break;
+        }
+        if delivered > last.0 {
+            last = (delivered, Instant::now());
+        }
+        ensure!(last.1.elapsed() < PATIENCE, "{delivered} of {expected} items came, and no more");
+        sleep(LOOK / 10).await;
+    }
+    let ([.., delivered], cpu) = (counts.read(), watch.cpu()?);
+    let seconds = first.map_or(0.0, |first| first.elapsed().as_secs_f64());
+    let result = json!({
+        "seconds": seconds,
+        "delivered": delivered,
+        "cpu_seconds": cpu,
+        "items_per_cpu_second": delivered as f64 / cpu,
         "max_rss_kib": watch.max_rss,
     });
     println!("{result}");

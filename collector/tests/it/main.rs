@@ -14,6 +14,5 @@ mod quickstart;
 mod reload;
 mod replay;
 mod sdks;
-mod state;
 mod support;
 mod workspace;
