@@ -2,6 +2,8 @@
 
 mod emit;
 pub mod filelog;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod hostmetrics;
 pub mod otlp;
 mod periodic;

@@ -369,6 +369,7 @@ impl Branch {
                 error!(exporter = %self.key.id, panic = text, "the exporter panicked");
                 self.panics.add(1);
                 self.context.health.restarted();
+                self.context.health.recovering(format!("panicked: {text}"));
                 Err(ExportError::permanent(format!("exporter {} panicked", self.key.id)))
             }
             Err(_) => Err(ExportError::retryable(format!("no answer within {timeout:?}"))),

@@ -19,6 +19,8 @@ use crate::plan::Create;
 /// The wait before a processor is built anew after its first panic; doubles with each further one.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
+/// A processor that worked this long before it panicked starts over with the first wait.
+const STABLE_AFTER: Duration = Duration::from_secs(600);
 /// After this many panics what it had learned is suspected, and it starts without.
 const TRUST_STATE_FOR: u32 = 3;
 
@@ -36,7 +38,7 @@ pub(crate) struct Slot {
 }
 
 enum State {
-    Working { processor: Box<dyn Processor>, panics: u32 },
+    Working { processor: Box<dyn Processor>, panics: u32, since: Timestamp },
     Broken { until: Timestamp, panics: u32 },
 }
 
@@ -75,7 +77,7 @@ impl Slot {
             context.telemetry.counter("otelcol_component_panics", "Panics that were caught.", &labels);
         context.health.ok();
         let last_tick = context.clock.now();
-        let state = State::Working { processor, panics: 0 };
+        let state = State::Working { processor, panics: 0, since: last_tick };
         Self { section, context, signals, create, state, saved: None, last_tick, counters, panics }
     }
 
@@ -147,22 +149,39 @@ impl Slot {
 
     /// Runs `call` on the processor and survives its panic.
     fn guarded<R>(&mut self, call: impl FnOnce(&mut dyn Processor) -> R) -> Result<R, ProcessError> {
-        let State::Working { processor, panics } = &mut self.state else {
+        let State::Working { processor, panics, since } = &mut self.state else {
             return Err(ProcessError::Retryable(format!("processor {} is restarting", self.section.id)));
         };
         match catch_unwind(AssertUnwindSafe(|| call(processor.as_mut()))) {
             Ok(result) => Ok(result),
             Err(panic) => {
-                let panics = *panics + 1;
+                let now = self.context.clock.now();
+                let panics = if now.since(*since) < STABLE_AFTER { *panics + 1 } else { 1 };
                 let text = panic_text(panic.as_ref());
                 error!(processor = %self.section.id, panic = text, "a processor panicked");
                 self.panics.add(1);
                 let back_off = FIRST_BACK_OFF.saturating_mul(1 << (panics - 1).min(16)).min(LONGEST_BACK_OFF);
-                self.state = State::Broken { until: self.context.clock.now() + back_off, panics };
+                self.state = State::Broken { until: now + back_off, panics };
                 self.context.health.recovering(format!("panicked: {text}"));
                 Err(ProcessError::Permanent(format!("processor {} panicked", self.section.id)))
             }
         }
+    }
+
+    /// Builds a processor that knows what is in `saved`, and survives if that panics.
+    fn build(&self, saved: Option<&[u8]>) -> Result<Box<dyn Processor>, String> {
+        let built = catch_unwind(AssertUnwindSafe(|| {
+            let mut processor =
+                (self.create)(&self.section, &self.context).map_err(|error| error.to_string())?;
+            if let Some(saved) = saved {
+                processor.restore(saved).map_err(|error| error.to_string())?;
+            }
+            Ok(processor)
+        }));
+        built.unwrap_or_else(|panic| {
+            self.panics.add(1);
+            Err(format!("panicked: {}", panic_text(panic.as_ref())))
+        })
     }
 
     fn revive(&mut self, now: Timestamp) {
@@ -170,14 +189,17 @@ impl Slot {
         if now < until {
             return;
         }
-        match (self.create)(&self.section, &self.context) {
-            Ok(mut processor) => {
-                if let Some(saved) = self.saved.as_deref().filter(|_| panics <= TRUST_STATE_FOR)
-                    && let Err(error) = processor.restore(saved)
-                {
-                    warn!(processor = %self.section.id, %error, "what it had learned is not usable");
-                }
-                self.state = State::Working { processor, panics };
+        let saved = self.saved.as_deref().filter(|_| panics <= TRUST_STATE_FOR);
+        let built = self.build(saved).or_else(|error| match saved {
+            Some(_) => {
+                warn!(processor = %self.section.id, error, "what it had learned is not usable");
+                self.build(None)
+            }
+            None => Err(error),
+        });
+        match built {
+            Ok(processor) => {
+                self.state = State::Working { processor, panics, since: now };
                 self.context.health.restarted();
                 self.context.health.ok();
                 info!(processor = %self.section.id, "restarted after a panic");

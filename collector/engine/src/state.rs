@@ -52,15 +52,21 @@ impl StateStore {
                 return true;
             }
         };
-        let Some(snapshot) = open(context, &stored) else {
-            info!(component = %context.key, "the number of shards has changed: it learns anew");
-            return true;
-        };
-        let restored = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| processor.restore(snapshot)));
-        let reason = match restored {
-            Ok(Ok(())) => return true,
-            Ok(Err(error)) => error.to_string(),
-            Err(panic) => crate::panic_text(panic.as_ref()).to_owned(),
+        let (reason, is_new) = match open(context, &stored) {
+            Opened::Elsewhere => {
+                info!(component = %context.key, "the number of shards has changed: it learns anew");
+                return true;
+            }
+            Opened::Unknown => ("it is in a form that this version does not know".to_owned(), true),
+            Opened::Snapshot(snapshot) => {
+                let restore = std::panic::AssertUnwindSafe(|| processor.restore(snapshot));
+                let reason = match std::panic::catch_unwind(restore) {
+                    Ok(Ok(())) => return true,
+                    Ok(Err(error)) => error.to_string(),
+                    Err(panic) => crate::panic_text(panic.as_ref()).to_owned(),
+                };
+                (reason, false)
+            }
         };
         warn!(component = %context.key, reason, "what it had learned is not usable and was set aside");
         self.rejected.add(1);
@@ -71,7 +77,7 @@ impl StateStore {
         if let Err(error) = set_aside {
             warn!(component = %context.key, %error, "it could not be set aside");
         }
-        false
+        is_new
     }
 
     fn client(&self, context: &Context) -> Result<Arc<dyn StorageClient>, StorageError> {
@@ -92,10 +98,22 @@ fn seal(context: &Context, snapshot: &[u8]) -> Vec<u8> {
     sealed
 }
 
-/// Takes the envelope off; `None` if it is for another place.
-fn open<'a>(context: &Context, sealed: &'a [u8]) -> Option<&'a [u8]> {
-    let (header, snapshot) = sealed.split_at_checked(HEADER)?;
-    (header[0] == FORMAT && header[1..] == place(context)).then_some(snapshot)
+/// What an envelope holds.
+enum Opened<'a> {
+    Snapshot(&'a [u8]),
+    /// Something for another place.
+    Elsewhere,
+    /// Nobody knows: another version wrote it.
+    Unknown,
+}
+
+/// Takes the envelope off.
+fn open<'a>(context: &Context, sealed: &'a [u8]) -> Opened<'a> {
+    match sealed.split_at_checked(HEADER) {
+        Some(([FORMAT, to @ ..], snapshot)) if *to == place(context) => Opened::Snapshot(snapshot),
+        Some(([FORMAT, ..], _)) => Opened::Elsewhere,
+        _ => Opened::Unknown,
+    }
 }
 
 fn place(context: &Context) -> [u8; 4] {

@@ -48,7 +48,10 @@ pub(crate) async fn run(
     while !shutdown.is_requested() {
         let receiver = match next.take() {
             Some(receiver) => receiver,
-            None => match blueprint.build().await {
+            None => match AssertUnwindSafe(blueprint.build()).catch_unwind().await.unwrap_or_else(|panic| {
+                panics.add(1);
+                Err(BuildError::other(format!("panicked: {}", panic_text(panic.as_ref()))))
+            }) {
                 Ok(receiver) => {
                     health.restarted();
                     info!(receiver = name, "restarted");

@@ -1,7 +1,9 @@
 //! The engine with components made for the purpose: what goes in must come out, whatever happens on the way.
 
+mod panics;
+
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -37,6 +39,8 @@ struct Bench {
     requests: Mutex<Option<mpsc::Receiver<Request>>>,
     exported: Mutex<Vec<(String, usize)>>,
     processors_built: AtomicUsize,
+    /// Whether building a component panics.
+    unbuildable: AtomicBool,
 }
 
 impl Default for Bench {
@@ -47,12 +51,14 @@ impl Default for Bench {
             requests: Mutex::default(),
             exported: Mutex::default(),
             processors_built: AtomicUsize::default(),
+            unbuildable: AtomicBool::default(),
         }
     }
 }
 
 struct Request(Batch, tokio::sync::oneshot::Sender<Result<(), Nack>>);
 
+/// Panics on a batch of 14.
 struct Source1(Arc<Bench>);
 
 #[async_trait]
@@ -64,6 +70,10 @@ impl Receiver for Source1 {
             tokio::select! {
                 request = requests.recv() => {
                     let Some(Request(batch, answer)) = request else { return Ok(()) };
+                    if batch.items() == 14 {
+                        *self.0.requests.lock().unwrap() = Some(requests);
+                        panic!("unlucky");
+                    }
                     let pending = ingress.send(batch, None).await;
                     tokio::spawn(async move { answer.send(pending.outcome().await) });
                 }
@@ -76,7 +86,7 @@ impl Receiver for Source1 {
     }
 }
 
-/// Counts records over its whole life, and panics on a batch of 13.
+/// Counts records over its whole life; panics on a batch of 13, and when it is to know of 26 records.
 struct Tally(usize);
 
 impl Processor for Tally {
@@ -96,6 +106,7 @@ impl Processor for Tally {
         let text =
             std::str::from_utf8(snapshot).map_err(|error| ProcessError::Permanent(error.to_string()))?;
         self.0 = text.parse().map_err(|_| ProcessError::Permanent("not a number".to_owned()))?;
+        assert!(self.0 != 26, "cursed");
         Ok(())
     }
 }
@@ -115,6 +126,10 @@ impl Exporter for Sink {
         match self.0.as_str() {
             "stuck" => std::future::pending().await,
             "broken" => Err(ExportError::permanent("broken")),
+            "fragile" => {
+                assert!(batch.items() != 15, "unlucky");
+                Ok(())
+            }
             name => {
                 self.1.exported.lock().unwrap().push((name.to_owned(), batch.items()));
                 Ok(())
@@ -124,7 +139,9 @@ impl Exporter for Sink {
 }
 
 fn bench(context: &Context) -> Arc<Bench> {
-    context.handles.get_or_default::<Bench>()
+    let bench = context.handles.get_or_default::<Bench>();
+    assert!(!bench.unbuildable.load(Ordering::Relaxed), "unbuildable");
+    bench
 }
 
 fn name(section: &Section) -> Result<String, BuildError> {
@@ -227,7 +244,7 @@ fn load_with(processors: &str, exporters: &str, sets: &[String]) -> Config {
     let yaml = format!(
         "receivers: {{source: }}\nprocessors: {{tally: , tally/new: }}\n\
          extensions: {{shelf: }}\n\
-         exporters: {{sink/a: , sink/kept: {{sending_queue: {{storage: shelf}}}}, sink/together: {{sending_queue: {{num_consumers: 1, batch: {{min_size: 4, max_size: 4, flush_timeout: 1s}}}}}}, sink/b: , sink/stuck: , sink/broken: {{dead_letter: sink/dead}}, sink/dead: , sink/unstartable: }}\n\
+         exporters: {{sink/a: , sink/kept: {{sending_queue: {{storage: shelf}}}}, sink/together: {{sending_queue: {{num_consumers: 1, batch: {{min_size: 4, max_size: 4, flush_timeout: 1s}}}}}}, sink/b: , sink/stuck: , sink/broken: {{dead_letter: sink/dead}}, sink/dead: , sink/unstartable: , sink/fragile: }}\n\
          service: {{extensions: [shelf], state: {{storage: shelf}}, pipelines: {{logs: {{receivers: [source], processors: {processors}, exporters: {exporters}}}}}}}\n"
     );
     config::load(&[Source::Yaml(yaml)], sets, &|_| None).unwrap()
@@ -314,21 +331,6 @@ async fn what_cannot_be_delivered_goes_to_the_dead_letters() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_costs_one_batch_and_the_processor_comes_back() {
-    let running = start("[tally]", "[sink/a]").await;
-    running.send(logs(1)).await.unwrap();
-    assert!(running.send(logs(13)).await.unwrap_err().is_permanent());
-    assert!(!running.send(logs(1)).await.unwrap_err().is_permanent());
-    let built = running.bench.processors_built.load(Ordering::Relaxed);
-    running.clock.advance_to(Timestamp::from_secs(2));
-    // Long enough for the stage to look at the clock.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    running.send(logs(1)).await.unwrap();
-    assert_eq!(running.bench.processors_built.load(Ordering::Relaxed), built + 1);
-    running.engine.shut_down().await;
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_reload_keeps_what_a_processor_learned_and_loses_nothing() {
     let mut running = start("[tally]", "[sink/a]").await;
     running.send(logs(5)).await.unwrap();
@@ -393,6 +395,21 @@ async fn damaged_state_is_set_aside_and_the_processor_is_as_new() {
     running.send(logs(2)).await.unwrap();
     assert_eq!(running.exported("a"), [2]);
     assert!(running.bench.kept.lock().unwrap().contains_key(&format!("{name}.rejected")));
+    running.engine.shut_down().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn state_of_another_version_is_set_aside_not_written_over() {
+    let bench = Arc::<Bench>::default();
+    let name = "processor:tally@logs/state/shard-0";
+    let newer = b"\xff\0\0\x01\x005".to_vec();
+    bench.kept.lock().unwrap().insert(name.to_owned(), newer.clone());
+    let running = start_on(bench, "[tally]", "[sink/a]").await;
+    running.send(logs(2)).await.unwrap();
+    assert_eq!(running.exported("a"), [2]);
+    running.engine.save_state().await;
+    assert_eq!(running.bench.kept.lock().unwrap()[&format!("{name}.rejected")], newer);
+    assert_eq!(running.bench.kept.lock().unwrap()[name], b"\x01\0\0\x01\x002");
     running.engine.shut_down().await;
 }
 

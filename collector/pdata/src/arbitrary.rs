@@ -17,6 +17,14 @@ use crate::proto::metrics::{
 use crate::proto::resource::Resource;
 use crate::proto::trace::{ResourceSpans, ScopeSpans, Span, Status, TracesData, span};
 
+/// A few cases of what takes long, unless `PROPTEST_CASES` asks for more.
+pub(crate) fn cases(few: u32) -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(few),
+    }
+}
+
 /// Any number but NaN, which is not equal to itself.
 pub(crate) fn double() -> impl Strategy<Value = f64> {
     prop_oneof![

@@ -14,5 +14,6 @@ mod quickstart;
 mod reload;
 mod replay;
 mod sdks;
+mod state;
 mod support;
 mod workspace;

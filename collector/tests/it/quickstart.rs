@@ -3,8 +3,7 @@
 //! everywhere.
 
 use std::fs::File;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,6 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 use transport::http::ClientSettings;
 
+use crate::support::{free_address, peer};
 use crate::workspace::root;
 
 /// How long anything may take, on a machine with much else to do.
@@ -22,7 +22,9 @@ const TEST: &str = "a_fault_is_seen_in_the_terminal_the_file_and_alertmanager_an
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fault_is_seen_in_the_terminal_the_file_and_alertmanager_and_clears() {
-    let (Some(python), Some(alertmanager)) = (peer("python-otlp"), peer("alertmanager")) else { return };
+    let (Some(python), Some(alertmanager)) = (peer("python-otlp", TEST), peer("alertmanager", TEST)) else {
+        return;
+    };
     let setup = Setup::start(&alertmanager).await;
     let shop = |from: u64, to: u64, state: &'static str| setup.shop(&python, from, to, state);
     shop(900, 360, "healthy").await;
@@ -51,24 +53,6 @@ async fn a_fault_is_seen_in_the_terminal_the_file_and_alertmanager_and_clears() 
     let last = setup.incidents().pop().expect("the incident is in the file");
     assert_eq!((&last["id"], &last["state"]), (&incident["id"], &"resolved".into()), "{last}");
     assert!(setup.terminal().contains("RESOLVED critical cart is slow"), "{}", setup.terminal());
-}
-
-/// Where a peer is installed. If it is not there, says that the test is skipped, and why.
-fn peer(name: &str) -> Option<PathBuf> {
-    let folder = root().join(".cache/peers").join(name);
-    if folder.join(".installed").exists() {
-        return Some(folder);
-    }
-    let why = std::fs::read_to_string(folder.join(".missing"))
-        .unwrap_or_else(|_| "run collector/tests/peers/install first".to_owned());
-    eprintln!("SKIPPED {TEST}: the peer {name} is not installed: {}", why.trim());
-    None
-}
-
-/// A `host:port` that is free now.
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").to_string()
 }
 
 /// The collector and Alertmanager, running.

@@ -7,6 +7,8 @@ mod deliver;
 mod encode;
 mod encoding;
 mod finder;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod identity;
 mod lineage;
 mod names;

@@ -5,6 +5,8 @@ mod collect;
 mod config;
 mod discovery;
 mod fetch;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod labels;
 mod output;
 mod points;

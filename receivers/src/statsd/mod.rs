@@ -3,6 +3,8 @@
 mod aggregate;
 mod config;
 mod exponential;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod line;
 mod listen;
 mod observe;

@@ -136,7 +136,7 @@ fn over_the_wire(logs: &Logs) -> Logs {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(arbitrary::cases(64))]
 
     #[test]
     fn log_records_turn_back_into_the_same_events(events in vec(event(), 1..5)) {

@@ -35,7 +35,7 @@ where
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(arbitrary::cases(32))]
 
     #[test]
     fn printed_logs_read_back_the_same(message in arbitrary::logs()) {

@@ -103,7 +103,7 @@ fn limits() -> impl Strategy<Value = Limits> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(arbitrary::cases(32))]
 
     #[test]
     fn logs_split_and_merged_again_are_the_same(message in arbitrary::logs(), limits in limits()) {

@@ -177,7 +177,7 @@ fn dice() -> impl Strategy<Value = Vec<u32>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(arbitrary::cases(32))]
 
     #[test]
     fn scrambled_logs_show_what_prost_decodes(message in arbitrary::logs(), dice in dice()) {

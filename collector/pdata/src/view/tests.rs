@@ -8,7 +8,7 @@ use crate::proto::{logs::LogsData, metrics::MetricsData, trace::TracesData};
 use crate::{Logs, arbitrary};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(arbitrary::cases(32))]
 
     #[test]
     fn a_view_of_logs_equals_the_decoded_message(mut message in arbitrary::logs()) {

@@ -1,5 +1,6 @@
 //! A running `watchfire`.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,6 +11,11 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// How long a start or an end may take, on a machine with much else to do.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The binary under test: another one, such as a release build, if `WATCHFIRE_BINARY` names it.
+fn binary() -> OsString {
+    std::env::var_os("WATCHFIRE_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_watchfire").into())
+}
 
 /// A `watchfire` process. It is killed when this is dropped.
 pub(crate) struct Collector {
@@ -27,7 +33,7 @@ impl Collector {
     async fn start_in(folder: TempDir, config: &str) -> Self {
         let write = |name: &str| std::fs::File::create(folder.path().join(name)).expect("a file");
         std::fs::write(folder.path().join("config.yaml"), config).expect("a configuration");
-        let child = Command::new(env!("CARGO_BIN_EXE_watchfire"))
+        let child = Command::new(binary())
             .args([
                 "run",
                 "--config",

@@ -31,7 +31,9 @@ const tracers = new TracerProvider({ resource, spanProcessors: [spans] });
 const tracer = tracers.getTracer("peer.scope", "1.2.3");
 const parent = tracer.startSpan("parent", { kind: SpanKind.SERVER });
 const attributes = { text: "héllo", flag: true, count: 7, ratio: 0.5, list: ["a", "b"] };
-const child = tracer.startSpan("child", { kind: SpanKind.CLIENT, attributes }, trace.setSpan(context.active(), parent));
+const links = [{ context: parent.spanContext(), attributes: { why: "related" } }];
+const within = (span) => trace.setSpan(context.active(), span);
+const child = tracer.startSpan("child", { kind: SpanKind.CLIENT, attributes, links }, within(parent));
 child.addEvent("something", { n: 1 });
 child.setStatus({ code: SpanStatusCode.ERROR, message: "broken" });
 child.end();
@@ -45,7 +47,7 @@ const reader = new PeriodicExportingMetricReader({
 const sizes = { instrumentName: "sizes", aggregation: { type: AggregationType.EXPONENTIAL_HISTOGRAM } };
 const meters = new MeterProvider({ resource, readers: [reader], views: [sizes] });
 const meter = meters.getMeter("peer.scope", "1.2.3");
-meter.createCounter("requests").add(3, { route: "/" });
+meter.createCounter("requests", { unit: "{request}", description: "Requests that came in" }).add(3, { route: "/" });
 meter.createUpDownCounter("connections").add(-2);
 meter.createGauge("temperature").record(21.5);
 for (const [name, values] of Object.entries({ latency: [0.5, 2.5], sizes: [1, 1000] })) {
@@ -63,6 +65,7 @@ loggers.getLogger("peer.scope", "1.2.3").emit({
   body: "hello from the peer",
   attributes: { attempt: 1 },
   eventName: "peer.event",
+  context: within(child),
 });
 await loggers.forceFlush();
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode, set_span_in_context
 
 protocol, endpoint = sys.argv[1:]
 if protocol == "grpc":
@@ -40,9 +40,10 @@ resource = Resource.create({"service.name": "peer"})
 tracers = TracerProvider(resource=resource)
 tracers.add_span_processor(BatchSpanProcessor(spans))
 tracer = tracers.get_tracer("peer.scope", "1.2.3")
-with tracer.start_as_current_span("parent", kind=SpanKind.SERVER):
+with tracer.start_as_current_span("parent", kind=SpanKind.SERVER) as parent:
+    links = [Link(parent.get_span_context(), {"why": "related"})]
     attributes = {"text": "héllo", "flag": True, "count": 7, "ratio": 0.5, "list": ["a", "b"]}
-    with tracer.start_as_current_span("child", kind=SpanKind.CLIENT, attributes=attributes) as child:
+    with tracer.start_as_current_span("child", kind=SpanKind.CLIENT, attributes=attributes, links=links) as child:
         child.add_event("something", {"n": 1})
         child.set_status(Status(StatusCode.ERROR, "broken"))
 assert tracers.force_flush()
@@ -51,7 +52,7 @@ sizes = View(instrument_type=Histogram, instrument_name="sizes", aggregation=Exp
 reader = PeriodicExportingMetricReader(points, export_interval_millis=3_600_000)
 meters = MeterProvider(resource=resource, metric_readers=[reader], views=[sizes])
 meter = meters.get_meter("peer.scope", "1.2.3")
-meter.create_counter("requests").add(3, {"route": "/"})
+meter.create_counter("requests", unit="{request}", description="Requests that came in").add(3, {"route": "/"})
 meter.create_up_down_counter("connections").add(-2)
 meter.create_gauge("temperature").set(21.5)
 for name, values in {"latency": (0.5, 2.5), "sizes": (1, 1000)}.items():
@@ -69,6 +70,7 @@ loggers.get_logger("peer.scope", "1.2.3").emit(
     body="hello from the peer",
     attributes={"attempt": 1},
     event_name="peer.event",
+    context=set_span_in_context(child),
 )
 assert loggers.force_flush()
 
