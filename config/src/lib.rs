@@ -13,6 +13,7 @@ mod merge;
 mod model;
 #[cfg(test)]
 mod parse_tests;
+mod re2;
 mod read;
 mod section;
 mod source;
@@ -33,6 +34,7 @@ pub use model::{
     Config, InvalidPipelineId, LogEncoding, LogLevel, LogSettings, MetricLevel, MetricSettings, Pipeline,
     PipelineId, PipelineSignal, Service, StateSettings, Telemetry,
 };
+pub use re2::re2;
 pub use read::nearest;
 pub use section::{Section, present};
 pub use source::{InvalidSource, Source};

@@ -242,7 +242,7 @@ impl MatchProperties {
 
 /// Compiles a pattern of the configuration.
 pub(crate) fn regex(pattern: &str, field: &str) -> Result<Regex, Invalid> {
-    Regex::new(pattern).map_err(|error| {
+    Regex::new(&config::re2(pattern)).map_err(|error| {
         let reason = error.to_string();
         let last = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
         Invalid::new(field, format!("`{pattern}` is not a regular expression: {last}"))

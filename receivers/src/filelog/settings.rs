@@ -149,5 +149,5 @@ fn boundary(config: &Config) -> Result<Boundary, regex::Error> {
 
 /// As the collector compiles it: `^` and `$` match at every line.
 pub(super) fn pattern(text: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(text).multi_line(true).build()
+    RegexBuilder::new(&config::re2(text)).multi_line(true).build()
 }

@@ -71,9 +71,9 @@ impl Filter {
         }
         Ok(Some(match match_type {
             MatchType::Strict => Self::Strict(names.to_vec()),
-            MatchType::Regexp => {
-                Self::Regexp(names.iter().map(|name| Regex::new(name)).collect::<Result<_, _>>()?)
-            }
+            MatchType::Regexp => Self::Regexp(
+                names.iter().map(|name| Regex::new(&config::re2(name))).collect::<Result<_, _>>()?,
+            ),
         }))
     }
 

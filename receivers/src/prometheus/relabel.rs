@@ -112,7 +112,7 @@ impl RelabelConfig {
         if self.action == Action::HashMod && self.modulus == 0 {
             return Err(Invalid::new(at("modulus"), "must be positive for the action hashmod"));
         }
-        let regex = Regex::new(&format!("^(?s:{})$", self.regex))
+        let regex = Regex::new(&format!("^(?s:{})$", config::re2(&self.regex)))
             .map_err(|error| Invalid::new(at("regex"), error.to_string()))?;
         let is_constant = self.action == Action::Replace
             && self.regex == ANYTHING

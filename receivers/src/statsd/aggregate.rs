@@ -76,7 +76,8 @@ impl Observing {
         let mapping = config.timer_histogram_mapping.iter().find(|mapping| mapping.statsd_type == kind);
         let mapping = mapping.cloned().unwrap_or(Mapping { statsd_type: kind, ..Mapping::default() });
         let compile = |pattern: &str| {
-            Regex::new(pattern).map_err(|error| Invalid::new("timer_histogram_mapping", error.to_string()))
+            Regex::new(&config::re2(pattern))
+                .map_err(|error| Invalid::new("timer_histogram_mapping", error.to_string()))
         };
         let explicit = mapping.histogram.explicit_buckets.iter();
         let explicit = explicit.map(|one| Ok((compile(&one.matcher_pattern)?, one.buckets.clone())));

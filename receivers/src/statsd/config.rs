@@ -187,7 +187,7 @@ impl Mapping {
         for (i, explicit) in self.histogram.explicit_buckets.iter().enumerate() {
             let key = format!("histogram.explicit_buckets.{i}");
             unless(
-                Regex::new(&explicit.matcher_pattern).is_ok(),
+                Regex::new(&config::re2(&explicit.matcher_pattern)).is_ok(),
                 &format!("{key}.matcher_pattern"),
                 "is no regular expression",
             )?;

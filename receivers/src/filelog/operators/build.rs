@@ -67,7 +67,7 @@ impl Builder<'_> {
             Operator::Router(router) => self.router(router),
             Operator::JsonParser(config) => parser(Grammar::Json, config).or_else(build_error),
             Operator::RegexParser(config) => {
-                let regex = regex::Regex::new(&config.regex)?;
+                let regex = regex::Regex::new(&::config::re2(&config.regex))?;
                 if regex.capture_names().flatten().next().is_none() {
                     return Err(BuildError::Conflict(
                         "`regex` must have a named group, such as `(?P<name>.*)`",

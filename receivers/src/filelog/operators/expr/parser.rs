@@ -93,7 +93,7 @@ impl<'a> Parser<'a> {
         let is_negated = self.peek_word() == "not" && self.word("not");
         let compared = if self.word("matches") {
             let pattern = match self.operand()? {
-                Expr::Value(Value::String(text)) => Regex::new(&text)?,
+                Expr::Value(Value::String(text)) => Regex::new(&config::re2(&text))?,
                 _ => return Err(self.unexpected("a text after `matches`")),
             };
             Expr::Matches(Box::new(left), Box::new(pattern))
