@@ -3,13 +3,16 @@
 //! In: a plan, and what runs. Out: [`Fresh`], or the first error; then nothing has changed but extensions that run already.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use component::{BuildError, Context, Exporter, Extension, Kind, Processor, Receiver, ShutdownTrigger};
+use component::{BuildError, Context, Exporter, Extension, Kind, Processor, Receiver, RunError, ShutdownTrigger};
 use config::{ComponentId, ConfigError};
+use futures::FutureExt;
 use tracing::{error, warn};
 
 use super::{Engine, EngineError, RunningExtension};
+use crate::panic_text;
 use crate::plan::{LanePlan, Plan, SlotPlan};
 use crate::supervise::describe;
 
@@ -43,9 +46,8 @@ impl Engine {
             }
             let context = self.context(Kind::Extension, id, None, 0, 1);
             context.health.starting();
-            let mut built =
-                (extension.factory.create)(&extension.section, &context).map_err(|e| failed(&context, &e))?;
-            built.start().await.map_err(|error| failed(&context, &error.into()))?;
+            let mut built = create(&context, || (extension.factory.create)(&extension.section, &context))?;
+            start(&context, built.start()).await?;
             if let Some(storage) = built.storage() {
                 storages.insert(id.clone(), storage);
             }
@@ -65,12 +67,11 @@ impl Engine {
                 continue;
             }
             let context = self.context(Kind::Exporter, id, None, 0, 1);
-            let built =
-                (exporter.factory.create)(&exporter.section, &context).map_err(|e| failed(&context, &e))?;
+            let built = create(&context, || (exporter.factory.create)(&exporter.section, &context))?;
             let built: Arc<dyn Exporter> = built.into();
             if old.is_none() {
                 context.health.starting();
-                built.start().await.map_err(|error| failed(&context, &error.into()))?;
+                start(&context, built.start()).await?;
             }
             fresh.exporters.insert(id.clone(), (built, context));
         }
@@ -85,11 +86,10 @@ impl Engine {
                 continue;
             }
             let context = self.context(Kind::Receiver, id, None, 0, 1);
-            let mut built =
-                (receiver.factory.create)(&receiver.section, &context).map_err(|e| failed(&context, &e))?;
+            let mut built = create(&context, || (receiver.factory.create)(&receiver.section, &context))?;
             if old.is_none() {
                 context.health.starting();
-                built.start().await.map_err(|error| failed(&context, &error.into()))?;
+                start(&context, built.start()).await?;
             }
             fresh.receivers.insert(id.clone(), (built, context));
         }
@@ -107,13 +107,13 @@ impl Engine {
             let build = |slot: &SlotPlan| {
                 let pipeline = lane.pipeline.as_ref();
                 let context = self.context(slot.kind, &slot.section.id, pipeline, shard, stage.shards);
-                let create = || (slot.create)(&slot.section, &context).map_err(|e| failed(&context, &e));
-                let mut processor = create()?;
+                let new = || create(&context, || (slot.create)(&slot.section, &context));
+                let mut processor = new()?;
                 // In a lane that runs already, the processor that is there knows more than what was written.
                 if let Some(state) = self.state.as_ref().filter(|_| !self.lanes.contains_key(&lane.name))
                     && !state.restore(&context, processor.as_mut())
                 {
-                    processor = create()?;
+                    processor = new()?;
                 }
                 Ok(Built { plan: slot.clone(), context, processor })
             };
@@ -133,6 +133,29 @@ async fn run_extension(extension: Box<dyn Extension>, context: Context, shutdown
             context.health.failed(describe(&error));
         }
     }
+}
+
+/// Builds a component. One that panics is one that cannot be built.
+fn create<T>(
+    context: &Context,
+    create: impl FnOnce() -> Result<T, BuildError>,
+) -> Result<T, EngineError> {
+    let created = std::panic::catch_unwind(AssertUnwindSafe(create));
+    created.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(|error| failed(context, &error))
+}
+
+/// Starts a component. One that panics is one that cannot start.
+async fn start(
+    context: &Context,
+    start: impl Future<Output = Result<(), RunError>>,
+) -> Result<(), EngineError> {
+    let started = AssertUnwindSafe(start).catch_unwind().await;
+    let started = started.map(|started| started.map_err(BuildError::from));
+    started.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(|error| failed(context, &error))
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> BuildError {
+    BuildError::other(format!("panicked: {}", panic_text(panic)))
 }
 
 fn changed_extension(section: &config::Section) -> EngineError {

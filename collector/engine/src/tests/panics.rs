@@ -131,3 +131,14 @@ async fn an_exporter_that_panics_costs_one_batch() {
     assert!(running.health.is_ok());
     running.engine.shut_down().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_while_a_reload_builds_leaves_the_old_configuration_running() {
+    let mut running = start("[tally]", "[sink/a]").await;
+    running.bench.unbuildable.store(true, Ordering::Relaxed);
+    let error = running.engine.reload(&load("[tally/new]", "[sink/a]")).await.unwrap_err();
+    assert_eq!(error.to_string(), "cannot start processor:tally/new@logs: panicked: unbuildable");
+    running.send(logs(4)).await.unwrap();
+    assert_eq!(running.exported("a"), [4]);
+    running.engine.shut_down().await;
+}
