@@ -7,6 +7,7 @@ use pdata::Timestamp;
 use pdata::event::{Anomaly, Severity, Source};
 use serde::{Deserialize, Serialize};
 
+use crate::detect::ensemble::MOST_SURPRISING;
 use crate::detect::series::surprise;
 use crate::identity::Identity;
 
@@ -147,7 +148,7 @@ impl Symptom {
             onset: anomaly.onset.unwrap_or(anomaly.time),
             last: anomaly.time,
             active: !anomaly.is_over(),
-            surprise: surprise(anomaly.score, THRESHOLD),
+            surprise: surprise(anomaly.score, THRESHOLD).min(MOST_SURPRISING),
             observed: anomaly.observed,
             baseline: anomaly.expected.mid,
             severity: anomaly.severity,

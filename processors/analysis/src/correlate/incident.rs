@@ -178,12 +178,13 @@ impl Case {
         self.symptoms.is_empty()
     }
 
-    /// Opens it if the evidence suffices.
-    pub fn try_open(&mut self, now: Timestamp, lifecycle: &Lifecycle) -> bool {
+    /// Opens it if the evidence suffices, and points somewhere: what has no likely cause helps nobody at night.
+    pub fn try_open(&mut self, now: Timestamp, graph: &ServiceGraph, lifecycle: &Lifecycle) -> bool {
         if self.is_open() {
             return false;
         }
-        self.convinced = self.convinces(now).then(|| self.convinced.unwrap_or(now));
+        let convinces = self.convinces(now) && !rank(self.symptoms.values(), graph).is_empty();
+        self.convinced = convinces.then(|| self.convinced.unwrap_or(now));
         if self.convinced.is_none_or(|since| now.since(since) < lifecycle.hold) {
             return false;
         }

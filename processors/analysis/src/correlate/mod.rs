@@ -232,7 +232,7 @@ impl Correlator {
         let (now, lifecycle) = (self.now, self.lifecycle);
         for case in &mut self.cases {
             case.expire(now, FORGOTTEN_AFTER);
-            let state = if case.try_open(now, &lifecycle) {
+            let state = if case.try_open(now, &self.graph, &lifecycle) {
                 IncidentState::Open
             } else if case.is_open() && case.is_over(now, &lifecycle) {
                 IncidentState::Resolved

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::level::{FIRST_MOVE, Level, Tail, learning_rate};
 use super::point::Point;
 
-/// Nothing is more surprising than this: beyond it, numbers only say how small the spread was.
+/// Nothing is more surprising than this: beyond it, numbers only say how small the spread was. They still rank points.
 pub const MOST_SURPRISING: f64 = 60.0;
+/// No deviation is reported as larger than this, so that its square is a number, too.
+const LARGEST: f64 = 1e9;
 
 /// A value may always differ from its level by this share: nothing in operations is steadier.
 const RELATIVE_FLOOR: f64 = 0.03;
@@ -188,7 +190,7 @@ pub const DETECTORS: usize = 3;
 /// What the ensemble thinks of one point.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Verdict {
-    /// The strongest opinion, capped at [`MOST_SURPRISING`]; positive above.
+    /// The strongest opinion; positive above.
     pub deviation: f64,
     /// Each detector's name and deviation.
     pub opinions: [(&'static str, f64); DETECTORS],
@@ -214,9 +216,13 @@ impl Ensemble {
 
     /// What the detectors think of a point that they have not learned from yet.
     pub fn judge(&self, point: &Point, frame: &Frame) -> Verdict {
-        let level = self.level.judge(point, frame);
-        let recent = self.recent.judge(point, frame);
-        let difference = self.difference.judge(point, frame);
+        let limited = |opinion: Opinion| Opinion {
+            deviation: opinion.deviation.clamp(-LARGEST, LARGEST),
+            ..opinion
+        };
+        let level = limited(self.level.judge(point, frame));
+        let recent = limited(self.recent.judge(point, frame));
+        let difference = limited(self.difference.judge(point, frame));
         let opinions = [
             (Drift::<120>::NAME, level.deviation),
             (Drift::<15>::NAME, recent.deviation),
@@ -225,7 +231,7 @@ impl Ensemble {
         let strongest = combine(level.deviation, recent.deviation, difference.deviation);
         let range = if recent.sigma.1 < level.sigma.1 { recent } else { level };
         Verdict {
-            deviation: strongest.clamp(-MOST_SURPRISING, MOST_SURPRISING),
+            deviation: strongest,
             opinions,
             low: range.mid - 3.0 * range.sigma.0,
             mid: range.mid,

@@ -14,6 +14,7 @@ use super::buckets::Buckets;
 use super::findings::{Findings, Label};
 use super::point::{Direction, Nature, Point, Unit};
 use super::rates::{Growth, Recent, Total};
+use super::red::{OWN_SPREAD, least_quantile};
 use super::watcher::{Resource, SeriesTable};
 use crate::identity::Identity;
 use crate::table::Table;
@@ -195,7 +196,10 @@ impl<'a> Stream<'a, '_> {
         }
         for (q, name, noise) in [(0.5, "p50", 0.7), (0.95, "p95", 0.8), (0.99, "p99", 1.5)] {
             if let Some(value) = buckets.quantile(q) {
-                let point = Point::new(head.time, value).with_relative_noise(noise * spread);
+                let below = buckets.quantile(least_quantile(q, growth.amount)).unwrap_or(value);
+                let point = Point::new(head.time, value)
+                    .with_relative_noise(noise * spread)
+                    .with_noise(OWN_SPREAD * (value - below).max(0.0));
                 self.observe(own, name, point, nature);
             }
         }

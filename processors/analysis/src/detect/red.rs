@@ -15,6 +15,17 @@ const ENOUGH: u64 = 10;
 const LONGEST_CARRY: u64 = 60;
 const FEWEST: u64 = 3;
 
+/// How much the spread of a window's own values says about the noise of its mean and quantiles. A single outlier moves a mean
+/// by one standard error, four of ten values by two and a half; with the usual threshold of six, two standard errors are out of the
+/// ordinary.
+pub(super) const OWN_SPREAD: f64 = 1.0 / 3.0;
+
+/// The quantile that lies three standard errors (of a share of `count` values) below the quantile `q`: the two differ much
+/// when few values decide.
+pub(super) fn least_quantile(q: f64, count: f64) -> f64 {
+    (q - 3.0 * (q * (1.0 - q) / count.max(1.0)).sqrt()).max(0.0)
+}
+
 /// Requests of one kind.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Red {
@@ -87,6 +98,17 @@ impl Red {
         let (_, value, _) = self.durations.select_nth_unstable_by(at, f32::total_cmp);
         Some(f64::from(*value))
     }
+
+    /// Standard error of the mean duration as a share of it, by the spread of the durations that were kept.
+    fn standard_error(&self) -> f64 {
+        let n = self.durations.len() as f64;
+        let mean = self.durations.iter().map(|seconds| f64::from(*seconds)).sum::<f64>() / n;
+        if n < 2.0 || mean <= 0.0 {
+            return 0.0;
+        }
+        let squares = self.durations.iter().map(|seconds| (f64::from(*seconds) - mean).powi(2)).sum::<f64>();
+        (squares / (n - 1.0) / n).sqrt() / mean
+    }
 }
 
 /// A statistic of one kind of request.
@@ -140,15 +162,24 @@ impl Red {
         let count = self.count as f64;
         let ratio = |errors: u64| Point::new(end, errors as f64 / count).with_noise((SOME / count).sqrt());
         let spread = 1.0 / count.sqrt();
-        let mean = |seconds: f64| Point::new(end, seconds / count).with_relative_noise(0.5 * spread);
+        let error = OWN_SPREAD * self.standard_error();
+        let mean = |seconds: f64| {
+            let mean = seconds / count;
+            Point::new(end, mean).with_relative_noise(0.5 * spread).with_noise(error * mean)
+        };
         let mut points = vec![
             (Statistic::ErrorRatio, ratio(self.errors)),
             (Statistic::OriginRatio, ratio(self.origins)),
             (Statistic::Mean, mean(self.seconds)),
             (Statistic::SelfTime, mean(self.self_seconds)),
         ];
+        let below = self.quantile(least_quantile(0.95, count)).unwrap_or_default();
         if let Some(p95) = self.quantile(0.95) {
-            points.push((Statistic::P95, Point::new(end, p95).with_relative_noise(0.8 * spread)));
+            let noise = OWN_SPREAD * (p95 - below);
+            points.push((
+                Statistic::P95,
+                Point::new(end, p95).with_relative_noise(0.8 * spread).with_noise(noise),
+            ));
         }
         points
     }
@@ -165,6 +196,31 @@ mod tests {
         assert!(red.durations.len() <= KEPT);
         let p95 = red.quantile(0.95).unwrap();
         assert!((930.0..970.0).contains(&p95), "{p95}");
+    }
+
+    /// How many standard deviations of noise the mean and the 95th percentile lie above a millisecond when so many of ten
+    /// requests need half a second.
+    fn deviations(slow: usize) -> [f64; 2] {
+        let mut red = Red::default();
+        for n in 0..10 {
+            let seconds = if n < slow { 0.5 } else { 0.001 };
+            red.add(Request { seconds, ..Request::default() });
+        }
+        let points = red.points(Timestamp::from_secs(1_000_000));
+        [Statistic::Mean, Statistic::P95].map(|wanted| {
+            let (_, point) = points.iter().find(|(statistic, _)| *statistic == wanted).unwrap();
+            (point.value - 0.001) / (point.noise + point.relative_noise * 0.001)
+        })
+    }
+
+    #[test]
+    fn a_single_slow_request_among_few_is_noise_and_several_are_not() {
+        for slow in [1, 2] {
+            assert!(deviations(slow).iter().all(|deviation| *deviation < 6.0), "{slow}: {:?}", deviations(slow));
+        }
+        for slow in [4, 10] {
+            assert!(deviations(slow).iter().all(|deviation| *deviation > 6.0), "{slow}: {:?}", deviations(slow));
+        }
     }
 
     #[test]

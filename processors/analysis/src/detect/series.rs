@@ -9,7 +9,7 @@ use pdata::Timestamp;
 use pdata::event::Phase;
 use serde::{Deserialize, Serialize};
 
-use super::ensemble::{Ensemble, Frame, Verdict};
+use super::ensemble::{Ensemble, Frame, MOST_SURPRISING, Verdict};
 use super::episode::Episode;
 use super::level::Level;
 use super::point::{Direction, Nature, Point};
@@ -62,7 +62,7 @@ pub enum Ignored {
 pub struct Scored {
     /// In (0, 1); 0.5 is just out of the ordinary.
     pub score: f64,
-    /// Size of the deviation that counts: 0 if it goes the harmless way.
+    /// Size of the deviation that counts, capped at [`MOST_SURPRISING`]: 0 if it goes the harmless way.
     pub surprise: f64,
     /// What the detectors think.
     pub verdict: Verdict,
@@ -143,9 +143,11 @@ impl Series {
         let settled = self.learn(&point, &frame, out, settings);
         let harmless = settled || (nature.direction == Direction::Up && verdict.deviation < 0.0);
         let surprise = if harmless { 0.0 } else { verdict.deviation.abs() };
+        let score = score(surprise, settings.threshold);
+        let surprise = surprise.min(MOST_SURPRISING);
         let phase =
             if warm { self.episode.observe(point.time, surprise, self.interval, settings) } else { None };
-        Ok(Scored { score: score(surprise, settings.threshold), surprise, verdict, warm, phase })
+        Ok(Scored { score, surprise, verdict, warm, phase })
     }
 
     /// Whether enough was seen to know what is usual: enough points, and over long enough. Neighbours within seconds resemble
@@ -262,11 +264,11 @@ fn fits(former: Level, point: &Point) -> bool {
 /// stronger stays stronger.
 pub fn score(surprise: f64, threshold: f64) -> f64 {
     let square = surprise * surprise;
-    (square / (square + threshold * threshold)).clamp(1e-6, 1.0 - 1e-6)
+    (square / (square + threshold * threshold)).clamp(1e-6, 1.0 - 1e-9)
 }
 
 /// The surprise that has this score; the inverse of [`score`].
 pub fn surprise(score: f64, threshold: f64) -> f64 {
-    let score = score.clamp(0.0, 1.0 - 1e-6);
+    let score = score.clamp(0.0, 1.0 - 1e-9);
     threshold * (score / (1.0 - score)).sqrt()
 }

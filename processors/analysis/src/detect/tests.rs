@@ -127,6 +127,21 @@ fn a_tall_spike_is_reported_at_once_and_a_small_one_is_not() {
 }
 
 #[test]
+fn of_two_huge_departures_the_larger_has_the_higher_score() {
+    let score_of = |value: f64| {
+        let mut series = Series::default();
+        let settings = Settings::default();
+        let values = steady(200, 1).into_iter().chain([value]);
+        let points = values.enumerate().map(|(n, value)| Point::new(at(n, 10), value));
+        points.map(|point| series.observe(point, Nature::default(), &settings).unwrap()).last().unwrap()
+    };
+    let scores = [1e3, 1e4, 1e5, 1e9, f64::MAX].map(|value| score_of(value).score);
+    assert!(scores.is_sorted() && scores[0] < scores[1] && scores[1] < scores[2], "{scores:?}");
+    assert!(scores.iter().all(|score| *score < 1.0), "{scores:?}");
+    assert!(score_of(1e9).surprise <= ensemble::MOST_SURPRISING);
+}
+
+#[test]
 fn a_ramp_is_found() {
     let mut values = steady(400, 6);
     for (n, value) in values.iter_mut().enumerate().skip(200) {
