@@ -185,7 +185,7 @@ impl<'de> Visitor<'de> for AtDepth {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut map = Map::with_capacity_and_hasher(8, foldhash::fast::RandomState::default());
+        let mut map = Map::with_capacity_and_hasher(14, foldhash::fast::RandomState::default());
         while let Some(key) = access.next_key::<String>()? {
             map.insert(key, access.next_value_seed(Self(self.0 + 1))?);
         }

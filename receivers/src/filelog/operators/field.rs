@@ -94,8 +94,16 @@ impl Field {
             Root::Resource => Arc::make_mut(&mut entry.resource),
         };
         let Some((last, keys)) = self.keys.split_last() else {
-            if let Value::Map(values) = value {
-                map.extend(values);
+            if let Value::Map(mut values) = value {
+                // Moving the fewer is cheaper. What is new wins either way.
+                if map.len() < values.len() {
+                    std::mem::swap(map, &mut values);
+                    for (key, earlier) in values {
+                        map.entry(key).or_insert(earlier);
+                    }
+                } else {
+                    map.extend(values);
+                }
             }
             return;
         };
