@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use component::{BuildError, Context, Exporter, Extension, Kind, Processor, Receiver, RunError, ShutdownTrigger};
+use component::{
+    BuildError, Context, Exporter, Extension, Kind, Processor, Receiver, RunError, ShutdownTrigger,
+};
 use config::{ComponentId, ConfigError};
 use futures::FutureExt;
 use tracing::{error, warn};
@@ -136,10 +138,7 @@ async fn run_extension(extension: Box<dyn Extension>, context: Context, shutdown
 }
 
 /// Builds a component. One that panics is one that cannot be built.
-fn create<T>(
-    context: &Context,
-    create: impl FnOnce() -> Result<T, BuildError>,
-) -> Result<T, EngineError> {
+fn create<T>(context: &Context, create: impl FnOnce() -> Result<T, BuildError>) -> Result<T, EngineError> {
     let created = std::panic::catch_unwind(AssertUnwindSafe(create));
     created.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(|error| failed(context, &error))
 }

@@ -216,10 +216,8 @@ impl Ensemble {
 
     /// What the detectors think of a point that they have not learned from yet.
     pub fn judge(&self, point: &Point, frame: &Frame) -> Verdict {
-        let limited = |opinion: Opinion| Opinion {
-            deviation: opinion.deviation.clamp(-LARGEST, LARGEST),
-            ..opinion
-        };
+        let limited =
+            |opinion: Opinion| Opinion { deviation: opinion.deviation.clamp(-LARGEST, LARGEST), ..opinion };
         let level = limited(self.level.judge(point, frame));
         let recent = limited(self.recent.judge(point, frame));
         let difference = limited(self.difference.judge(point, frame));

@@ -216,10 +216,18 @@ mod tests {
     #[test]
     fn a_single_slow_request_among_few_is_noise_and_several_are_not() {
         for slow in [1, 2] {
-            assert!(deviations(slow).iter().all(|deviation| *deviation < 6.0), "{slow}: {:?}", deviations(slow));
+            assert!(
+                deviations(slow).iter().all(|deviation| *deviation < 6.0),
+                "{slow}: {:?}",
+                deviations(slow)
+            );
         }
         for slow in [4, 10] {
-            assert!(deviations(slow).iter().all(|deviation| *deviation > 6.0), "{slow}: {:?}", deviations(slow));
+            assert!(
+                deviations(slow).iter().all(|deviation| *deviation > 6.0),
+                "{slow}: {:?}",
+                deviations(slow)
+            );
         }
     }
 
