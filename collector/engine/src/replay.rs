@@ -5,12 +5,11 @@
 //! Receivers and extensions are not started: the input takes the receivers' place, and what an extension does (keep state,
 //! answer health checks) is no business of a replay.
 
-use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use component::{Ack, Clock, ComponentKey, Context, Delivery, Exporter, Kind, Nack, Registry};
+use component::{Ack, Clock, Context, Delivery, Exporter, Kind, Nack, Registry};
 use config::{ComponentId, Config};
 use futures::{Stream, StreamExt};
 use indexmap::IndexMap;
@@ -19,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::branch::Branch;
 use crate::plan::{ExporterPlan, LanePlan, Plan};
-use crate::running::{EngineError, Environment};
+use crate::running::{EngineError, Environment, create, start};
 use crate::stage::{Slot, Stage};
 use crate::supervise::describe;
 use crate::validate;
@@ -289,10 +288,10 @@ async fn build_branch(
     plan: &ExporterPlan,
     environment: &Environment,
 ) -> Result<Branch, EngineError> {
-    let context = context(environment, Kind::Exporter, id, None);
-    let built = (plan.factory.create)(&plan.section, &context).map_err(|e| refused(&context, &e))?;
+    let context = environment.context(Kind::Exporter, id, None);
+    let built = create(&context, || (plan.factory.create)(&plan.section, &context))?;
     let built: Arc<dyn Exporter> = built.into();
-    built.start().await.map_err(|e| refused(&context, &describe(&e)))?;
+    start(&context, built.start()).await?;
     // Nothing waits in a queue, so nothing needs to be kept on disk.
     let mut delivery = plan.delivery.clone();
     delivery.sending_queue.storage = None;
@@ -305,28 +304,13 @@ fn build_stages(lane: &LanePlan, environment: &Environment) -> Result<Vec<Stage>
     for stage in &lane.stages {
         let mut slots = Vec::new();
         for slot in &stage.slots {
-            let context = context(environment, slot.kind, &slot.section.id, lane.pipeline.as_ref());
-            let processor = (slot.create)(&slot.section, &context).map_err(|e| refused(&context, &e))?;
+            let context = environment.context(slot.kind, &slot.section.id, lane.pipeline.as_ref());
+            let processor = create(&context, || (slot.create)(&slot.section, &context))?;
             slots.push(Slot::new(slot.section.clone(), context, slot.signals, slot.create, processor));
         }
         stages.push(Stage::new(slots));
     }
     Ok(stages)
-}
-
-fn context(environment: &Environment, kind: Kind, id: &ComponentId, pipeline: Option<&String>) -> Context {
-    let key = ComponentKey { kind, id: id.clone(), pipeline: pipeline.cloned() };
-    Context {
-        health: environment.health.reporter(key.clone()),
-        key,
-        clock: environment.clock.clone(),
-        telemetry: environment.telemetry.clone(),
-        admission: environment.admission.clone(),
-        handles: environment.handles.clone(),
-        storages: Arc::new(HashMap::new()),
-        shard: 0,
-        shards: 1,
-    }
 }
 
 fn refused(context: &Context, error: &dyn std::fmt::Display) -> EngineError {

@@ -5,19 +5,17 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 use transport::http::ClientSettings;
 
-use crate::support::{free_address, peer};
+use crate::support::{PATIENCE, free_address, peer, until_or};
 use crate::workspace::root;
 
-/// How long anything may take, on a machine with much else to do.
-const PATIENCE: Duration = Duration::from_secs(60);
 const TEST: &str = "a_fault_is_seen_in_the_terminal_the_file_and_alertmanager_and_clears";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -157,15 +155,7 @@ impl Setup {
         ask: impl AsyncFn() -> T,
         is_so: impl Fn(&T) -> bool,
     ) -> T {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let found = ask().await;
-            if is_so(&found) {
-                return found;
-            }
-            assert!(Instant::now() < deadline, "not so: {what}: {found:?}\n{}", self.terminal());
-            sleep(Duration::from_millis(50)).await;
-        }
+        until_or(what, ask, is_so, || self.terminal()).await
     }
 }
 

@@ -138,13 +138,16 @@ async fn run_extension(extension: Box<dyn Extension>, context: Context, shutdown
 }
 
 /// Builds a component. One that panics is one that cannot be built.
-fn create<T>(context: &Context, create: impl FnOnce() -> Result<T, BuildError>) -> Result<T, EngineError> {
+pub(crate) fn create<T>(
+    context: &Context,
+    create: impl FnOnce() -> Result<T, BuildError>,
+) -> Result<T, EngineError> {
     let created = std::panic::catch_unwind(AssertUnwindSafe(create));
     created.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(|error| failed(context, &error))
 }
 
 /// Starts a component. One that panics is one that cannot start.
-async fn start(
+pub(crate) async fn start(
     context: &Context,
     start: impl Future<Output = Result<(), RunError>>,
 ) -> Result<(), EngineError> {

@@ -22,6 +22,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
+pub(crate) use build::{create, start};
+
 use crate::branch::Branch;
 use crate::intake::Routes;
 use crate::lane::{LaneInput, Learned, RunningStage};
@@ -43,6 +45,24 @@ pub struct Environment {
     pub admission: Admission,
     /// What components offer each other.
     pub handles: Handles,
+}
+
+impl Environment {
+    /// What a component gets to work with: no storage, and the only one of its kind.
+    pub(crate) fn context(&self, kind: Kind, id: &ComponentId, pipeline: Option<&String>) -> Context {
+        let key = ComponentKey { kind, id: id.clone(), pipeline: pipeline.cloned() };
+        Context {
+            health: self.health.reporter(key.clone()),
+            key,
+            clock: self.clock.clone(),
+            telemetry: self.telemetry.clone(),
+            admission: self.admission.clone(),
+            handles: self.handles.clone(),
+            storages: Arc::default(),
+            shard: 0,
+            shards: 1,
+        }
+    }
 }
 
 /// Why the engine did not start, or did not change.
@@ -241,19 +261,8 @@ impl Engine {
         shard: usize,
         shards: usize,
     ) -> Context {
-        let key = ComponentKey { kind, id: id.clone(), pipeline: pipeline.cloned() };
-        let environment = &self.environment;
-        Context {
-            health: environment.health.reporter(key.clone()),
-            key,
-            clock: environment.clock.clone(),
-            telemetry: environment.telemetry.clone(),
-            admission: environment.admission.clone(),
-            handles: environment.handles.clone(),
-            storages: Arc::clone(&self.storages),
-            shard,
-            shards,
-        }
+        let storages = Arc::clone(&self.storages);
+        Context { storages, shard, shards, ..self.environment.context(kind, id, pipeline) }
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub(crate) use load::{Answer, Load, Protocol, Sender, next};
 pub(crate) use peers::peer;
 pub(crate) use process::Collector;
-pub(crate) use program::{Program, until};
+pub(crate) use program::{PATIENCE, Program, until, until_or};
 pub(crate) use sink::Sink;
 
 /// A `host:port` that nobody else uses: every call, in every process, has a loopback address of its own.

@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long anything may take, on a machine with much else to do.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running program. It is killed when this is dropped.
 pub(crate) struct Program {
@@ -92,13 +92,23 @@ pub(crate) async fn until<T: std::fmt::Debug>(
     ask: impl AsyncFn() -> T,
     is_so: impl Fn(&T) -> bool,
 ) -> T {
+    until_or(what, ask, is_so, String::new).await
+}
+
+/// The same, with something to look at if it never is.
+pub(crate) async fn until_or<T: std::fmt::Debug>(
+    what: &str,
+    ask: impl AsyncFn() -> T,
+    is_so: impl Fn(&T) -> bool,
+    log: impl Fn() -> String,
+) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let found = ask().await;
         if is_so(&found) {
             return found;
         }
-        assert!(Instant::now() < deadline, "not so: {what}: {found:?}");
+        assert!(Instant::now() < deadline, "not so: {what}: {found:?}\n{}", log());
         sleep(Duration::from_millis(50)).await;
     }
 }
