@@ -31,8 +31,9 @@ use crate::http::header_map;
 use crate::tls::ClientTls;
 use crate::{TransportError, describe};
 
-/// Settings of a gRPC client. A component repeats those that it has among its own, instead of flattening these into them: an
-/// error in a flattened field would not know its place in the file.
+/// Settings of a gRPC client.
+// A component repeats those that it has among its own, instead of flattening these into them: an error in a flattened field
+// would not know its place in the file.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientSettings {

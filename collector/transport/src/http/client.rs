@@ -11,8 +11,9 @@ use crate::compression::Compression;
 use crate::tls::ClientTls;
 use crate::{TransportError, describe};
 
-/// Settings of an HTTP client. A component repeats those that it has among its own, instead of flattening these into them: an
-/// error in a flattened field would not know its place in the file.
+/// Settings of an HTTP client.
+// A component repeats those that it has among its own, instead of flattening these into them: an error in a flattened field
+// would not know its place in the file.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientSettings {

@@ -31,8 +31,9 @@ use crate::http::listener::Listener;
 use crate::tls::ServerTls;
 use crate::{BoxError, TransportError, describe};
 
-/// Settings of an HTTP server. A component repeats those that it has among its own, instead of flattening these into them: an
-/// error in a flattened field would not know its place in the file.
+/// Settings of an HTTP server.
+// A component repeats those that it has among its own, instead of flattening these into them: an error in a flattened field
+// would not know its place in the file.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerSettings {
