@@ -6,10 +6,12 @@
 //! - [`detect`]: which series left their usual range, and why we think so;
 //! - [`correlate`]: which departures belong together, and what is at the root of them;
 //! - [`graph`]: who calls whom;
+//! - [`logs`]: what log lines say;
 //! - [`identity`] and [`table`]: how a series is recognised again, and how many are kept.
 
 pub mod correlate;
 pub mod detect;
 pub mod graph;
 pub mod identity;
+pub mod logs;
 pub mod table;

@@ -1,0 +1,10 @@
+//! Log intelligence: from log lines to templates, and from templates to meaning.
+//!
+//! Lines go in; what comes out is which template each belongs to, what varies in it, and the line without its secrets.
+//! Nothing in here does I/O, reads a clock or depends on the order of a hash map.
+//!
+//! - [`template`]: a template and the identity it has on every node.
+
+pub mod template;
+
+pub use template::{Template, TemplateId};
