@@ -3,8 +3,11 @@
 //! Lines go in; what comes out is which template each belongs to, what varies in it, and the line without its secrets.
 //! Nothing in here does I/O, reads a clock or depends on the order of a hash map.
 //!
+//! - [`classify`]: what a message is about;
 //! - [`template`]: a template and the identity it has on every node.
 
+pub mod classify;
 pub mod template;
+mod words;
 
 pub use template::{Template, TemplateId};
