@@ -114,8 +114,10 @@ impl Words {
         let digits = token.bytes().take_while(u8::is_ascii_digit).count();
         let value = token[..digits].parse::<u32>().ok();
         let pure = digits == len;
-        let zero = token.bytes().filter(u8::is_ascii_digit).all(|digit| digit == b'0')
-            && len - digits <= 4
+        // `0`, `0.00`, `0ms`, but neither `00` nor `0x0`, which are no counts.
+        let zero = digits == 1
+            && token.bytes().filter(u8::is_ascii_digit).all(|digit| digit == b'0')
+            && len <= 5
             && !token.starts_with("0x");
         self.push(if zero { "0" } else { VARIABLE });
         if let (true, Some(value)) = (pure, value) {

@@ -54,8 +54,8 @@ pub(super) struct Lexicon {
     terms: Vec<Term>,
 }
 
-/// The second part of a term that would complete it.
-struct Open {
+/// Where a term, or the first part of one, is.
+struct Hit {
     term: u16,
     start: usize,
     end: usize,
@@ -95,32 +95,47 @@ impl Lexicon {
 
     /// Adds what `text` (as [`crate::logs::words::Words::text`] gives it) says.
     pub(super) fn read(&self, text: &str, evidence: &mut Evidence) {
+        let hits = self.hits(text);
+        let denied: Vec<&Hit> = hits.iter().filter(|hit| is_denied(text, hit.start, hit.end)).collect();
         let mut counted: Vec<u16> = Vec::new();
-        let mut open: Vec<Open> = Vec::new();
+        for hit in &hits {
+            let term = self.terms[usize::from(hit.term)];
+            // What is denied as a whole is denied in its parts: "no kernel panic" is no panic.
+            let doubtful = denied.iter().any(|whole| whole.start <= hit.start && hit.end <= whole.end);
+            if doubtful && term.strength != Strength::Against || counted.contains(&hit.term) {
+                continue;
+            }
+            counted.push(hit.term);
+            evidence.add(term.class, term.strength);
+        }
+    }
+
+    /// Where which terms are.
+    fn hits(&self, text: &str) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        let mut open: Vec<Hit> = Vec::new();
         for found in self.matcher.find_overlapping_iter(text) {
             let (start, end) = (found.start(), end_of_word(text, &found));
             for part in &self.parts[found.pattern().as_usize()] {
-                if part.anchored && start != 0 || counted.contains(&part.term) {
+                let term = part.term;
+                if part.anchored && start != 0 {
                     continue;
                 }
                 if part.opens {
-                    open.push(Open { term: part.term, start, end });
-                    continue;
-                }
-                let first = if part.closes { opened(&open, part.term, start, text) } else { Some(start) };
-                let Some(first) = first else { continue };
-                let term = self.terms[usize::from(part.term)];
-                if matches!(term.strength, Strength::Against) || !is_denied(text, first, end) {
-                    counted.push(part.term);
-                    evidence.add(term.class, term.strength);
+                    open.push(Hit { term, start, end });
+                } else if !part.closes {
+                    hits.push(Hit { term, start, end });
+                } else if let Some(start) = opened(&open, term, start, text) {
+                    hits.push(Hit { term, start, end });
                 }
             }
         }
+        hits
     }
 }
 
 /// The start of the latest first part of `term` that ends shortly before `start`.
-fn opened(open: &[Open], term: u16, start: usize, text: &str) -> Option<usize> {
+fn opened(open: &[Hit], term: u16, start: usize, text: &str) -> Option<usize> {
     open.iter().rev().filter(|open| open.term == term && open.end <= start).find_map(|open| {
         let between = &text[open.end..=start];
         (between.split_ascii_whitespace().count() <= MAX_GAP_WORDS).then_some(open.start)
@@ -143,13 +158,14 @@ fn end_of_word(text: &str, found: &Match) -> usize {
 
 /// Whether what stands between `start` and `end` is said not to be: "no X", "0 X", "X=0", "X: none".
 fn is_denied(text: &str, start: usize, end: usize) -> bool {
-    let mut before = text[..start].rsplit(' ').filter(|word| !word.is_empty());
-    let (last, second) = (before.next().unwrap_or_default(), before.next().unwrap_or_default());
+    let mut before = text[..start].rsplit(' ').filter(|word| !word.is_empty() && !is_filler(word));
     let after = text[end..].split_ascii_whitespace().next().unwrap_or_default();
-    let filler = matches!(last, "any" | "been" | "be" | "yet" | "a" | "an" | "further" | "more" | "other" | "longer");
-    is_negation(last)
-        || filler && is_negation(second)
-        || matches!(after, "0" | "none" | "nil" | "null" | "false")
+    before.next().is_some_and(is_negation) || matches!(after, "0" | "none" | "nil" | "null" | "false")
+}
+
+/// Words that may stand between a negation and what it denies.
+fn is_filler(word: &str) -> bool {
+    matches!(word, "any" | "been" | "be" | "yet" | "a" | "an" | "further" | "more" | "other" | "longer")
 }
 
 fn is_negation(word: &str) -> bool {

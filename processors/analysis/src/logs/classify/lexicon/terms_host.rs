@@ -54,7 +54,7 @@ pub(super) const TERMS: &[Terms] = &[
         "table full", "connections are not enough", "remaining connection slots", "no buffer space available",
         "file maximum limit", "maximum children", "process limit", "thread limit", "pids limit", "connection limit",
         "out of file descriptors", "file descriptors exhausted", "rlimit", "buffer is full", "resource temporarily unavailable",
-        "backlog .. full", "connection .. from .. pool",
+        "backlog .. full", "connection from the pool",
     ]),
     (ResourceLimit, Strong, &[
         "limit reached", "limit .. reached", "reached .. limit", "process resource limits", "slow consumer",
@@ -100,8 +100,8 @@ pub(super) const TERMS: &[Terms] = &[
     (Restart, Likely, &["restart", "started", "starting up", "shutting down", "listening on", "^listening", "shutdown", "booting", "exiting", "liveness probe"]),
     (Restart, Hint, &["starting", "start"]),
     (Restart, Against, &[
-        "restarting transaction", "start completed", "database system is starting up", "and restart", "please restart", "failed to start", "unable to start", "start process", "start worker",
-        "start container .. back off", "start container", "start container successfully", "start container returns", "shards started", "is shutting down",
+        "restarting transaction", "start completed", "database system is starting up", "and restart", "please restart", "failed to start", "unable to start", 
+        "shards started", "is shutting down",
         "request repeated", "before response started", "response started", "shutdown broker", "job started", "background .. started",
     ]),
     (DataCorruption, Certain, &[
@@ -120,7 +120,7 @@ pub(super) const TERMS: &[Terms] = &[
         "bad block*", "nfs .. not responding", "volume .. failed to attach", "failed attach volume", "multi attach error", "disk io", "slow disk",
     ]),
     (StorageIo, Strong, &[
-        "fsync", "fdatasync", "filesystem error", "log dirs .. failed", "log directories .. failed", "scsi .. error", "nvme .. timeout", "write error", "read error", "jbd2", "xfs .. error",
+        "fsync", "fdatasync", "filesystem error", "log directories .. failed", "scsi .. error", "nvme .. timeout", "write error", "read error", "jbd2", "xfs .. error",
         "device or resource busy", "slow ops", "block device error", "raid .. degraded", "volume .. failed",
     ]),
     (StorageIo, Likely, &["io exception", "unmount*", "could not write", "could not read file", "failed to write", "failed to flush"]),
@@ -136,7 +136,7 @@ pub(super) const TERMS: &[Terms] = &[
     (SchedulingEviction, Certain, &[
         "failed scheduling", "eviction manager", "evicted", "evicting", "preempted", "preempting", "preemption", "nodes are available", "untolerated taint", "unschedulable", "taint manager",
         "could not schedule", "cannot schedule", "failed to schedule", "unable to schedule", "cannot be scheduled", "insufficient cpu", "insufficient gpu", "marking for deletion", "cordon*", "pod disruption budget", "node pressure",
-        "no node*  available", "no nodes match",
+        "no nodes match",
     ]),
     (SchedulingEviction, Strong, &["eviction", "preempt", "evict", "taint", "tolerat*", "node selector", "node affinity", "draining node", "drained node", "insufficient memory .. node*", "pods is forbidden exceeded quota", "forbidden exceeded quota", "pod* .. pending"]),
     (SchedulingEviction, Likely, &["evictions", "draining", "insufficient resources", "disrupting"]),

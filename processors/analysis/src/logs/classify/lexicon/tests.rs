@@ -11,6 +11,7 @@ fn classes(message: &str) -> Vec<Class> {
 
 #[test]
 fn every_term_is_in_the_spelling_of_the_words() {
+    let mut wrong = Vec::new();
     for (_, _, texts) in terms::TERMS.iter().chain(terms_host::TERMS) {
         for text in *texts {
             for piece in text.splitn(2, GAP) {
@@ -18,10 +19,13 @@ fn every_term_is_in_the_spelling_of_the_words() {
                 let read = Words::of(&pattern.replace('#', "7"));
                 let (expected, got) = (pattern.trim(), read.text().trim());
                 let open = piece.ends_with('*') && got.starts_with(expected);
-                assert!(expected == got || open, "`{text}` can never be found: it is read as `{got}`");
+                if expected != got && !open {
+                    wrong.push(format!("`{text}` can never be found: it is read as `{got}`"));
+                }
             }
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
