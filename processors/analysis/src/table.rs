@@ -86,6 +86,11 @@ impl<T> Table<T> {
         self.slots.is_empty()
     }
 
+    /// How many entries there can be.
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// How many entries had to make room so far.
     pub const fn evicted(&self) -> u64 {
         self.evicted

@@ -4,9 +4,11 @@
 //! Nothing in here does I/O, reads a clock or depends on the order of a hash map.
 //!
 //! - [`classify`]: what a message is about;
+//! - [`cluster`]: which templates say the same in other words;
 //! - [`template`]: a template and the identity it has on every node.
 
 pub mod classify;
+pub mod cluster;
 pub mod template;
 mod words;
 

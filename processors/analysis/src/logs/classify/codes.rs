@@ -3,8 +3,8 @@
 //! In: numbers of a message with the words before them, or numbers that came as attributes. Out: evidence.
 
 use super::Class::{
-    AuthDenied, CrashPanic, DataCorruption, DependencyUnavailable, RateLimitQuota, ResourceDisk, ResourceLimit,
-    ResourceMemory, Restart, Timeout,
+    AuthDenied, CrashPanic, DataCorruption, DependencyUnavailable, RateLimitQuota, ResourceDisk,
+    ResourceLimit, ResourceMemory, Restart, Timeout,
 };
 use super::Strength::{Certain, Hint, Likely, Strong};
 use super::evidence::Evidence;
@@ -202,8 +202,12 @@ mod tests {
     #[test]
     fn attributes_say_the_same() {
         let mut evidence = Evidence::default();
-        let parameters =
-            Parameters { http_status: Some(429), exit_code: Some(139), errno: Some(28), ..Parameters::default() };
+        let parameters = Parameters {
+            http_status: Some(429),
+            exit_code: Some(139),
+            errno: Some(28),
+            ..Parameters::default()
+        };
         parameters.read(&mut evidence);
         for class in [RateLimitQuota, CrashPanic, ResourceDisk] {
             assert!(evidence.probability(class) > 0.5, "{class}");

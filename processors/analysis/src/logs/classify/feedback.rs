@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::sigmoid;
 use super::ftrl::{Features, Ftrl, RATES};
-use super::{Class, ClassSet, N_CLASSES};
+use super::{ClassSet, N_CLASSES, lexicon};
 use crate::logs::TemplateId;
 use crate::logs::words::{Words, grams};
 
@@ -18,10 +18,10 @@ use crate::logs::words::{Words, grams};
 const N_FEATURES: u64 = 1 << 15;
 
 /// How often an example is shown at most until it is believed.
-const MAX_ROUNDS: usize = 30;
+const MAX_ROUNDS: usize = 60;
 
 /// An example is believed from here on, on the right side of one half.
-const BELIEVED: f32 = 0.65;
+const BELIEVED: f32 = 0.95;
 
 /// What a user says about a template.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,11 +72,6 @@ impl Lessons {
             max_others,
             max_rulings,
         }
-    }
-
-    /// Whether nothing was learnt.
-    pub(super) fn is_empty(&self) -> bool {
-        self.rulings.is_empty()
     }
 
     /// Forgets what users said.
@@ -148,28 +143,34 @@ impl Lessons {
         true
     }
 
-    /// Learns from one example. The templates that nobody has spoken about are shown along with it, so
-    /// that what is common to both is not taken for the reason.
+    /// Learns from one example. The templates that nobody has spoken about are shown along with it, and what the lexicon is
+    /// certain of, so that what is common to both is not taken for the reason.
     pub(super) fn learn(&mut self, text: &str, prior: &[f32; N_CLASSES], add: ClassSet, remove: ClassSet) {
         let example = features(&Words::of(text));
         let spoken = &self.rulings;
-        let others: Vec<(Features, &Example)> = self
+        let others: Vec<(Features, [f32; N_CLASSES])> = self
             .others
             .iter()
             .filter(|(id, other)| !spoken.contains_key(id) && *other.text != *text)
-            .map(|(_, other)| (features(&Words::of(&other.text)), other))
+            .map(|(_, other)| (features(&Words::of(&other.text)), other.prior))
             .collect();
         for (classes, truth) in [(add, true), (remove, false)] {
             for class in classes.iter() {
                 let Some(model) = self.models.get_mut(class as usize) else { continue };
-                teach(model, class, (&example, prior[class as usize], truth), &others);
+                let certain = lexicon::certain(class)
+                    .map(Words::of)
+                    .map(|words| (features(&words), super::prior(&words).log_odds()[class as usize]));
+                let known = others.iter().map(|(features, prior)| (features.clone(), prior[class as usize]));
+                let known: Vec<(Features, f32)> =
+                    known.chain(certain).filter(|(other, _)| *other != example).collect();
+                teach(model, (&example, prior[class as usize], truth), &known);
             }
         }
     }
 }
 
 /// Shows a model the example and the others in turn until it gets all of them right.
-fn teach(model: &mut Ftrl, class: Class, example: (&Features, f32, bool), others: &[(Features, &Example)]) {
+fn teach(model: &mut Ftrl, example: (&Features, f32, bool), others: &[(Features, f32)]) {
     let (features, prior, truth) = example;
     for _ in 0..MAX_ROUNDS {
         let mut right = true;
@@ -179,11 +180,10 @@ fn teach(model: &mut Ftrl, class: Class, example: (&Features, f32, bool), others
             model.learn(features, prior, truth, RATES);
             right = false;
         }
-        for (features, other) in others {
-            let prior = other.prior[class as usize];
-            let before = prior > 0.0;
+        for (features, prior) in others {
+            let before = *prior > 0.0;
             if (prior + model.score(features, RATES) > 0.0) != before {
-                model.learn(features, prior, before, RATES);
+                model.learn(features, *prior, before, RATES);
                 right = false;
             }
         }

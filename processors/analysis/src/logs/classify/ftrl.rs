@@ -117,7 +117,8 @@ mod tests {
             let row = Array2::from_shape_vec((1, 4), x.clone()).unwrap();
             let dataset = linfa::DatasetBase::new(row, Array1::from(vec![truth]));
             reference = params.fit_with(Some(reference), &dataset).unwrap();
-            let features: Features = x.iter().enumerate().map(|(i, value)| (i as u32, *value as f32)).collect();
+            let features: Features =
+                x.iter().enumerate().map(|(i, value)| (i as u32, *value as f32)).collect();
             ours.learn(&features, 0.0, truth, rates);
         }
         for (feature, weight) in reference.get_weights().iter().enumerate() {

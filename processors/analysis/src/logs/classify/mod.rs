@@ -35,7 +35,7 @@ use crate::table::Table;
 const MAX_OTHERS: usize = 512;
 
 /// What "successfully" and the like take away from problems.
-const GOOD_NEWS: f32 = 3.0;
+const GOOD_NEWS: f32 = 3.5;
 
 /// The version of snapshots.
 const VERSION: u32 = 1;
@@ -259,7 +259,8 @@ impl Classifier {
         let before = evidence.log_odds();
         self.lessons.note(template, line.template.map_or(self.words.text(), |(_, text)| text), &before);
         if let Some((add, remove)) = self.pending.remove(&template) {
-            let text = line.template.map_or_else(|| self.words.text().to_owned(), |(_, text)| text.to_owned());
+            let text =
+                line.template.map_or_else(|| self.words.text().to_owned(), |(_, text)| text.to_owned());
             self.lessons.learn(&text, &before, add, remove);
         }
         line.parameters.read(&mut evidence);
@@ -302,7 +303,10 @@ fn is_good_news(words: &Words) -> bool {
         if denied {
             continue;
         }
-        if begins(word, &["fail", "error", "cannot", "unable", "could", "refused", "denied", "exception", "lost"]) {
+        if begins(
+            word,
+            &["fail", "error", "cannot", "unable", "could", "refused", "denied", "exception", "lost"],
+        ) {
             return false;
         }
         good |= begins(word, &["success", "succe", "recovered", "reestablished", "restored", "reconnected"])

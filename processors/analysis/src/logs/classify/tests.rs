@@ -104,11 +104,11 @@ fn reliability(messages: &[Labelled]) -> Vec<(f32, u32, u32)> {
 
 /// `cargo test -p analysis classes_of_products_that_the_lexicon -- --nocapture` prints the table of docs/benchmarks.md.
 #[test]
-#[expect(clippy::print_stdout, reason = "the table is for people")]
 fn classes_of_products_that_the_lexicon_was_not_tuned_on_are_found() {
     let (tuning, held_out) = (labelled(TUNING), labelled(HELD_OUT));
     let ((tuned, tuned_sum), (kept, kept_sum)) = (tallies(&tuning, 0.5), tallies(&held_out, 0.5));
-    let mut table = String::from("| class | messages | precision | recall | tuning set |\n|---|---|---|---|---|\n");
+    let mut table =
+        String::from("| class | messages | precision | recall | tuning set |\n|---|---|---|---|---|\n");
     let mut row = |name: &str, kept: Tally, tuned: Tally| {
         let (precision, recall) = (kept.precision(), kept.recall());
         let n = kept.right + kept.missed;
@@ -145,4 +145,144 @@ fn classes_of_products_that_the_lexicon_was_not_tuned_on_are_found() {
     }
     assert!(kept_sum.precision() >= 0.85 && kept_sum.recall() >= 0.7, "worse than it was");
     assert!(tuned_sum.f1() >= 0.9, "worse than it was");
+}
+
+#[test]
+fn every_class_has_messages_in_both_sets() {
+    for file in [TUNING, HELD_OUT] {
+        let messages = labelled(file);
+        for class in Class::ALL {
+            assert!(
+                messages.iter().filter(|message| message.classes.contains(*class)).count() >= 3,
+                "{class}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_went_well_is_no_problem() {
+    assert_eq!(classes("connection refused"), [Class::Connectivity]);
+    assert_eq!(classes("recovered: code 503 is gone"), []);
+    assert_eq!(classes("exited with code 0"), []);
+}
+
+#[test]
+fn severity_and_codes_decide_where_words_do_not() {
+    let timeout = |severity| scores(severity, "timeout in stage two").of(Class::Timeout);
+    assert!(timeout(Severity::Error) > 0.5 && timeout(Severity::Info) < 0.5);
+    let mut classifier = Classifier::new(100);
+    let id = TemplateId::of("done with status <*>");
+    let mut read = |body: &str, parameters: Parameters| {
+        let template = Some((id, "done with status <*>"));
+        classifier.read(&Line { template, body, severity: Severity::Unknown, parameters }).scores.classes(0.5)
+    };
+    assert!(read("done with status 200", Parameters::default()).is_empty());
+    assert!(read("done with status 429", Parameters::default()).contains(Class::RateLimitQuota));
+    let parameters = Parameters { grpc_status: Some(14), ..Parameters::default() };
+    assert!(read("done with status 200", parameters).contains(Class::DependencyUnavailable));
+    assert!(read("done with status 200", Parameters::default()).is_empty());
+}
+
+fn feedback(text: &str, add: &[Class], remove: &[Class]) -> Feedback {
+    let set = |classes: &[Class]| classes.iter().copied().collect();
+    Feedback { about: Subject::Text(text.to_owned()), add: set(add), remove: set(remove) }
+}
+
+fn found(classifier: &mut Classifier, body: &str) -> ClassSet {
+    let line = Line { template: None, body, severity: Severity::Unknown, parameters: Parameters::default() };
+    classifier.read(&line).scores.classes(0.5)
+}
+
+const OTHERS: [&str; 6] = [
+    "order shipped to customer",
+    "invoice printed in tray",
+    "connection refused by broker",
+    "tray opened by operator",
+    "belt moved by one step",
+    "label printed for parcel",
+];
+
+/// A classifier that has seen some templates and was told that jams are hardware, and that the broker's refusals are none of our business.
+fn taught() -> Classifier {
+    let mut classifier = Classifier::new(100);
+    for other in OTHERS {
+        found(&mut classifier, other);
+    }
+    assert!(classifier.feedback(&feedback("paper jam in tray <*>", &[Class::Hardware], &[])));
+    assert!(classifier.feedback(&feedback("connection refused by broker", &[], &[Class::Connectivity])));
+    classifier
+}
+
+#[test]
+fn feedback_rules_over_its_template_and_teaches_about_others() {
+    let mut classifier = taught();
+    assert!(found(&mut classifier, "paper jam in tray 7").contains(Class::Hardware));
+    assert!(found(&mut classifier, "paper jam again").contains(Class::Hardware), "not learnt");
+    assert!(found(&mut classifier, "connection refused by broker").is_empty());
+    for other in ["order shipped to customer", "invoice printed in tray", "label printed for parcel"] {
+        assert!(found(&mut classifier, other).is_empty(), "learnt too much: {other}");
+    }
+    assert!(found(&mut classifier, "connection refused").contains(Class::Connectivity));
+    classifier.forget_feedback();
+    assert!(found(&mut classifier, "paper jam in tray 7").is_empty());
+    assert!(found(&mut classifier, "connection refused by broker").contains(Class::Connectivity));
+}
+
+#[test]
+fn feedback_about_an_id_waits_for_its_text() {
+    let mut classifier = Classifier::new(100);
+    let (id, text) = (TemplateId::of("flux capacitor <*> drained"), "flux capacitor <*> drained");
+    let add = [Class::Hardware].into_iter().collect();
+    classifier.feedback(&Feedback { about: Subject::Id(id), add, remove: ClassSet::EMPTY });
+    assert!(found(&mut classifier, "flux capacitor is drained again").is_empty());
+    let line = Line {
+        template: Some((id, text)),
+        body: "",
+        severity: Severity::Info,
+        parameters: Parameters::default(),
+    };
+    assert!(classifier.read(&line).scores.of(Class::Hardware) > 0.99);
+    assert!(found(&mut classifier, "flux capacitor 9 drained").contains(Class::Hardware));
+}
+
+#[test]
+fn a_restored_classifier_knows_what_was_taught() {
+    let bytes = taught().snapshot().unwrap();
+    let mut restored = Classifier::new(100);
+    restored.restore(&bytes).unwrap();
+    for body in ["paper jam again", "connection refused by broker", "connection refused"] {
+        assert_eq!(found(&mut restored, body), found(&mut taught(), body), "{body}");
+    }
+    for damaged in [&bytes[..bytes.len() / 2], b"", b"\x07whatever"] {
+        assert!(restored.restore(damaged).is_err());
+    }
+    assert!(found(&mut restored, "paper jam again").contains(Class::Hardware));
+}
+
+#[test]
+fn memory_is_bounded_whatever_comes() {
+    let mut classifier = Classifier::new(50);
+    for n in 0..500 {
+        found(&mut classifier, &format!("message of kind {}", "x".repeat(n)));
+        classifier.feedback(&feedback(&"y".repeat(n + 1), &[Class::Dns], &[]));
+    }
+    assert!(classifier.len() <= 50);
+    assert!(!classifier.feedback(&feedback("one more", &[Class::Dns], &[])), "there is no room");
+}
+
+proptest! {
+    #[test]
+    fn any_message_can_be_read(body in any::<String>(), number in any::<i32>(), text in any::<String>()) {
+        let severity = Severity::of(number, &text, &body);
+        let scores = scores(severity, &body);
+        prop_assert!(Class::ALL.iter().all(|class| (0.0..=1.0).contains(&scores.of(*class))));
+    }
+
+    #[test]
+    fn damaged_snapshots_are_refused_or_harmless(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let mut classifier = Classifier::new(10);
+        let _ = classifier.restore(&bytes);
+        found(&mut classifier, "connection refused");
+    }
 }

@@ -17,11 +17,12 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 3..=5;
 
 /// Words that say nothing about what a message is about.
 const STOP: &[&str] = &[
-    "0", "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "because", "been", "before", "being", "by",
-    "com", "did", "do", "does", "due", "during", "for", "from", "had", "has", "have", "his", "if", "in", "into", "is", "it", "its", "java", "lang", "me",
-    "may", "might", "of", "on", "or", "org", "our", "please", "so", "some", "such", "than", "that", "the", "their", "them", "then",
-    "there", "these", "they", "this", "those", "to", "us", "via", "was", "we", "were", "when", "which", "while", "will",
-    "with", "you", "your", "#",
+    "0", "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "because",
+    "been", "before", "being", "by", "com", "did", "do", "does", "due", "during", "for", "from", "had",
+    "has", "have", "his", "if", "in", "into", "is", "it", "its", "java", "lang", "me", "may", "might", "of",
+    "on", "or", "org", "our", "please", "so", "some", "such", "than", "that", "the", "their", "them", "then",
+    "there", "these", "they", "this", "those", "to", "us", "via", "was", "we", "were", "when", "which",
+    "while", "will", "with", "you", "your", "#",
 ];
 
 /// Whether a word says nothing about what a message is about.

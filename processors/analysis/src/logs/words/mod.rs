@@ -164,7 +164,8 @@ fn word_len(rest: &str) -> usize {
     let mut chars = rest.char_indices().peekable();
     while let Some((at, char)) = chars.next() {
         let inside = char.is_alphanumeric()
-            || matches!(char, '\'' | '\u{2019}') && chars.peek().is_some_and(|(_, next)| next.is_alphabetic());
+            || matches!(char, '\'' | '\u{2019}')
+                && chars.peek().is_some_and(|(_, next)| next.is_alphabetic());
         if !inside {
             return at;
         }

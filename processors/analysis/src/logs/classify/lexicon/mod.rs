@@ -134,6 +134,16 @@ impl Lexicon {
     }
 }
 
+/// Messages that are about a class beyond doubt: its certain terms.
+pub(super) fn certain(class: Class) -> impl Iterator<Item = &'static str> {
+    terms::TERMS
+        .iter()
+        .chain(terms_host::TERMS)
+        .filter(move |(of, strength, _)| *of == class && *strength == Strength::Certain)
+        .flat_map(|(.., texts)| texts.iter().copied())
+        .filter(|text| !text.contains(['*', '^', '#']) && !text.contains(GAP))
+}
+
 /// The start of the latest first part of `term` that ends shortly before `start`.
 fn opened(open: &[Hit], term: u16, start: usize, text: &str) -> Option<usize> {
     open.iter().rev().filter(|open| open.term == term && open.end <= start).find_map(|open| {
@@ -169,5 +179,8 @@ fn is_filler(word: &str) -> bool {
 }
 
 fn is_negation(word: &str) -> bool {
-    matches!(word, "0" | "no" | "not" | "without" | "zero" | "never" | "non" | "nothing" | "none" | "prevents" | "avoid")
+    matches!(
+        word,
+        "0" | "no" | "not" | "without" | "zero" | "never" | "non" | "nothing" | "none" | "prevents" | "avoid"
+    )
 }

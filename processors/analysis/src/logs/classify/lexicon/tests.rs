@@ -32,8 +32,13 @@ fn every_term_is_in_the_spelling_of_the_words() {
 fn what_is_denied_is_no_evidence() {
     assert_eq!(classes("kernel panic"), [Class::CrashPanic]);
     for denied in [
-        "no kernel panic", "0 kernel panic", "kernel panic: 0", "without any kernel panic", "kernel_panic=false",
-        "not been a kernel panic", "kernel panic: none",
+        "no kernel panic",
+        "0 kernel panic",
+        "kernel panic: 0",
+        "without any kernel panic",
+        "kernel_panic=false",
+        "not been a kernel panic",
+        "kernel panic: none",
     ] {
         assert_eq!(classes(denied), [], "{denied}");
     }
