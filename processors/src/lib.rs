@@ -7,6 +7,7 @@ pub mod correlate;
 pub mod detect;
 pub mod filter;
 pub mod forward;
+pub mod log_classify;
 mod matching;
 pub mod memory_limiter;
 pub mod normalize;
@@ -23,6 +24,7 @@ pub const FACTORIES: &[ProcessorFactory] = &[
     correlate::FACTORY,
     detect::FACTORY,
     filter::FACTORY,
+    log_classify::FACTORY,
     memory_limiter::FACTORY,
     normalize::FACTORY,
     resource::FACTORY,
