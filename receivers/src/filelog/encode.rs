@@ -3,7 +3,7 @@
 //! In: text and values. Out: fields of `opentelemetry.proto.logs.v1` and `common.v1`, ready to be joined. Tests hold
 //! every writer to what prost decodes.
 
-use super::operators::entry::{Entry, Map, Value};
+use super::operators::entry::{Entry, Map, Text, Value};
 
 const RESOURCE_LOGS_RESOURCE: u8 = 0x0a;
 const RESOURCE_LOGS_SCOPE_LOGS: u8 = 0x12;
@@ -183,7 +183,7 @@ pub(super) fn resource_logs(out: &mut Vec<u8>, resource: &[u8], scope_name: &str
 }
 
 fn attributes(out: &mut Vec<u8>, tag: u8, map: &Map) {
-    for (key, value) in map {
+    for (key, value) in map.iter() {
         pair(out, tag, key, value);
     }
 }
@@ -228,7 +228,7 @@ fn list_len(values: &[Value]) -> usize {
 }
 
 fn map_len(map: &Map) -> usize {
-    let pair_len = |(key, value): (&String, &Value)| {
+    let pair_len = |(key, value): (&Text, &Value)| {
         delimited_len(delimited_len(key.len()) + delimited_len(value_len(value)))
     };
     map.iter().map(pair_len).sum()
@@ -263,13 +263,13 @@ mod tests {
             any::<bool>().prop_map(Value::Bool),
             any::<i64>().prop_map(Value::Int),
             any::<i32>().prop_map(|n| Value::Double(n.into())),
-            ".{0,40}".prop_map(Value::String),
+            ".{0,40}".prop_map(|text| Value::String(text.into())),
             prop::collection::vec(any::<u8>(), 0..40).prop_map(Value::Bytes),
         ];
         leaf.prop_recursive(4, 40, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::List),
-                prop::collection::vec(("[a-z]{0,8}", inner), 0..6)
+                prop::collection::vec(("[a-z]{0,8}".prop_map(Text::from), inner), 0..6)
                     .prop_map(|pairs| Value::Map(pairs.into_iter().collect())),
             ]
         })
@@ -300,11 +300,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_what_prost_reads(
-            body in values(), attributes in prop::collection::vec(("[a-z.]{1,12}", values()), 0..5), time in any::<Option<u64>>(),
+            body in values(), attributes in prop::collection::vec(("[a-z.]{1,12}".prop_map(Text::from), values()), 0..5), time in any::<Option<u64>>(),
         ) {
             let attributes: Map = attributes.into_iter().collect();
             let written = Entry {
-                time, observed: 7, severity: 9, severity_text: "warn".to_owned(), body, attributes: attributes.clone(),
+                time, observed: 7, severity: 9, severity_text: "warn".into(), body, attributes: attributes.clone(),
                 flags: Some(1), trace_id: vec![1; 16], span_id: vec![2; 8], ..Entry::default()
             };
             let (mut records, mut bytes) = (Vec::new(), Vec::new());
@@ -332,7 +332,7 @@ mod tests {
 
         #[test]
         fn a_line_is_what_prost_reads(text in ".{0,300}", time in any::<Option<u64>>(), number in any::<i64>()) {
-            let attributes = record_attributes(&Map::from_iter([("log.file.name".to_owned(), "a.log".into())]));
+            let attributes = record_attributes(&Map::from_iter([("log.file.name".into(), "a.log".into())]));
             let mut own_attributes = Vec::new();
             record_attribute(&mut own_attributes, "n", &Value::Int(number));
             let (mut records, mut bytes) = (Vec::new(), Vec::new());

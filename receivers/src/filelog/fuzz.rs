@@ -68,7 +68,7 @@ fn read(config: Config, file: &[u8]) {
                 ..Origin::default()
             },
             observed: NOW.as_nanos(),
-            body: Value::String(settings.trim(&text).to_owned()),
+            body: Value::String(settings.trim(&text).into()),
             ..Entry::default()
         };
         from = token.next;

@@ -348,13 +348,13 @@ fn new_entry(
 ) -> Entry {
     // With room for what operators add.
     let room = file.labels.attributes.len() + 8;
-    let mut attributes = Map::with_capacity_and_hasher(room, foldhash::fast::RandomState::default());
+    let mut attributes = Map::with_capacity(room);
     attributes.extend(file.labels.attributes.iter().map(|(key, value)| (key.clone(), value.clone())));
     if settings.include_record_number {
-        attributes.insert(RECORD_NUMBER.to_owned(), Value::Int(file.mark.records.cast_signed()));
+        attributes.insert(RECORD_NUMBER.into(), Value::Int(file.mark.records.cast_signed()));
     }
     if settings.include_record_offset {
-        attributes.insert(RECORD_OFFSET.to_owned(), Value::Int(place.start.cast_signed()));
+        attributes.insert(RECORD_OFFSET.into(), Value::Int(place.start.cast_signed()));
     }
     let replayed = place.end <= file.replay_until;
     Entry {
@@ -367,7 +367,7 @@ fn new_entry(
         },
         observed: now.as_nanos(),
         body: match body {
-            Body::Text(text) => Value::String(text.to_owned()),
+            Body::Text(text) => Value::String(text.into()),
             Body::Bytes(bytes) => Value::Bytes(bytes.to_owned()),
         },
         attributes,

@@ -32,10 +32,10 @@ impl Labels {
     /// What records of the file at `path` carry.
     pub(super) fn of(config: &Config, path: &Path) -> Self {
         let mut attributes: Map =
-            config.attributes.iter().map(|(k, v)| (k.clone(), Value::from(v))).collect();
+            config.attributes.iter().map(|(k, v)| (k.as_str().into(), Value::from(v))).collect();
         let mut add = |wanted: bool, key: &str, value: Option<String>| {
             if let Some(value) = value.filter(|_| wanted) {
-                attributes.insert(key.to_owned(), Value::String(value));
+                attributes.insert(key.into(), Value::String(value.into()));
             }
         };
         let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -55,7 +55,8 @@ impl Labels {
             add(config.include_file_owner_name, "log.file.owner.name", user);
             add(config.include_file_owner_group_name, "log.file.owner.group.name", group);
         }
-        let resource: Map = config.resource.iter().map(|(k, v)| (k.clone(), Value::from(v))).collect();
+        let resource: Map =
+            config.resource.iter().map(|(k, v)| (k.as_str().into(), Value::from(v))).collect();
         Self {
             path: path.to_string_lossy().into(),
             encoded_attributes: encode::record_attributes(&attributes),

@@ -177,7 +177,7 @@ impl Combiner {
             Overwrite::Oldest => entries.next(),
         }?;
         if n_entries > 1 {
-            rules.field.set(&mut base, Value::String(text));
+            rules.field.set(&mut base, Value::String(text.into()));
         }
         base.origin = Origin { replayed, ..first };
         Some(base)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::combine::{Combiner, MOST_TOTAL, Role, Rules};
 use super::config::{self, ContainerFormat, Overwrite};
-use super::entry::{Entry, Map, Value};
+use super::entry::{Entry, Map, Text, Value};
 use super::field::Field;
 use super::parse::SeverityFrom;
 use super::{Flow, OperatorError};
@@ -31,16 +31,16 @@ pub(super) struct Container {
 /// A line as the runtime wrote it.
 struct Line {
     time: u64,
-    stream: String,
+    stream: Text,
     is_partial: bool,
-    body: String,
+    body: Text,
     rest: Rest,
 }
 
 /// What else the runtime wrote.
 enum Rest {
     /// The tag of a line that is not JSON.
-    Tag(String),
+    Tag(Text),
     /// Fields of JSON.
     Fields(Map),
 }
@@ -48,7 +48,7 @@ enum Rest {
 impl Rest {
     fn into_map(self) -> Map {
         match self {
-            Self::Tag(tag) => Map::from_iter([(TAG.to_owned(), Value::String(tag))]),
+            Self::Tag(tag) => Map::from_iter([(TAG.into(), Value::String(tag))]),
             Self::Fields(map) => map,
         }
     }
@@ -96,12 +96,12 @@ impl Container {
         entry.time = Some(line.time);
         match line.rest {
             Rest::Tag(tag) if self.parse_to.is_attributes() => {
-                entry.attributes.insert(TAG.to_owned(), Value::String(tag));
+                entry.attributes.insert(TAG.into(), Value::String(tag));
             }
             rest => self.parse_to.set(entry, Value::Map(rest.into_map())),
         }
         let key = (line.is_partial || !self.combiner.is_empty()).then(|| line.stream.clone());
-        entry.attributes.insert("log.iostream".to_owned(), Value::String(line.stream));
+        entry.attributes.insert("log.iostream".into(), Value::String(line.stream));
         entry.body = Value::String(line.body);
         if self.with_metadata {
             self.add_metadata(entry);
@@ -161,17 +161,17 @@ fn cri(text: &str) -> Option<Line> {
     let kind = tag.split(':').next().filter(|kind| is_stream && matches!(*kind, "F" | "P"))?;
     Some(Line {
         time: nanos(time)?,
-        stream: stream.to_owned(),
+        stream: stream.into(),
         is_partial: kind == "P",
-        body: body.to_owned(),
-        rest: Rest::Tag(tag.to_owned()),
+        body: body.into(),
+        rest: Rest::Tag(tag.into()),
     })
 }
 
 /// `{"log":"text\n","stream":"stdout","time":"2026-01-02T03:04:05.678901234Z"}`. The line goes on if it has no line feed.
 fn docker(text: &str) -> Result<Line, OperatorError> {
     let Ok(Value::Map(mut rest)) = Value::parse_json(text) else { return Err(OperatorError::NotContainer) };
-    let mut take = |key: &str| match rest.shift_remove(key) {
+    let mut take = |key: &str| match rest.remove(key) {
         Some(Value::String(text)) => Ok(text),
         _ => Err(OperatorError::NotContainer),
     };
@@ -211,5 +211,5 @@ fn metadata(path: &str) -> Map {
             ("k8s.pod.uid", uid),
         ])
     })();
-    parts.into_iter().flatten().map(|(key, value)| (key.to_owned(), value.into())).collect()
+    parts.into_iter().flatten().map(|(key, value)| (key.into(), value.into())).collect()
 }

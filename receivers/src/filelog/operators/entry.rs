@@ -4,15 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use compact_str::ToCompactString as _;
 use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::filelog::config::Scalar;
 use crate::filelog::identity::FileId;
 
-/// Attributes, in the order in which they were added.
-pub(in crate::filelog) type Map = IndexMap<String, Value, foldhash::fast::RandomState>;
+pub(in crate::filelog) use super::map::{Map, Text};
 
 /// A value: what OTLP calls `AnyValue`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,7 +26,7 @@ pub(in crate::filelog) enum Value {
     /// Any other number.
     Double(f64),
     /// Text.
-    String(String),
+    String(Text),
     /// Anything.
     Bytes(Vec<u8>),
     /// Several values.
@@ -41,7 +40,7 @@ impl Value {
     pub(in crate::filelog) const MAX_DEPTH: usize = 32;
 
     /// The text, if it is text.
-    pub(in crate::filelog) const fn as_str(&self) -> Option<&str> {
+    pub(in crate::filelog) fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text.as_str()),
             _ => None,
@@ -49,21 +48,22 @@ impl Value {
     }
 
     /// As text: numbers as they are written, nothing as nothing, values with names as JSON.
-    pub(in crate::filelog) fn to_text(&self) -> String {
+    pub(in crate::filelog) fn to_text(&self) -> Text {
         match self {
-            Self::Null => String::new(),
-            Self::Bool(value) => value.to_string(),
-            Self::Int(value) => value.to_string(),
-            Self::Double(value) => value.to_string(),
+            Self::Null => Text::default(),
+            Self::Bool(value) => value.to_compact_string(),
+            Self::Int(value) => value.to_compact_string(),
+            // Not as `CompactString` writes it: that has an exponent where this has none.
+            Self::Double(value) => value.to_string().into(),
             Self::String(text) => text.clone(),
-            Self::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-            Self::List(_) | Self::Map(_) => self.to_json().to_string(),
+            Self::Bytes(bytes) => Text::from_utf8_lossy(bytes),
+            Self::List(_) | Self::Map(_) => self.to_json().to_string().into(),
         }
     }
 
     /// The text, without copying it if it is text already.
     pub(in crate::filelog) fn text(&self) -> Cow<'_, str> {
-        self.as_str().map_or_else(|| Cow::Owned(self.to_text()), Cow::Borrowed)
+        self.as_str().map_or_else(|| Cow::Owned(self.to_text().into()), Cow::Borrowed)
     }
 
     /// From parsed JSON.
@@ -79,13 +79,15 @@ impl Value {
             Json::Number(number) => {
                 number.as_i64().map_or_else(|| Self::Double(number.as_f64().unwrap_or(f64::NAN)), Self::Int)
             }
-            Json::String(text) => Self::String(text),
-            deep if depth >= Self::MAX_DEPTH => Self::String(deep.to_string()),
+            Json::String(text) => Self::String(text.into()),
+            deep if depth >= Self::MAX_DEPTH => Self::String(deep.to_string().into()),
             Json::Array(values) => {
                 Self::List(values.into_iter().map(|value| Self::from_json_at(value, depth + 1)).collect())
             }
             Json::Object(map) => Self::Map(
-                map.into_iter().map(|(key, value)| (key, Self::from_json_at(value, depth + 1))).collect(),
+                map.into_iter()
+                    .map(|(key, value)| (key.into(), Self::from_json_at(value, depth + 1)))
+                    .collect(),
             ),
         }
     }
@@ -111,7 +113,7 @@ impl Value {
             Self::String(text) => text.as_str().into(),
             Self::Bytes(bytes) => String::from_utf8_lossy(bytes).into(),
             Self::List(values) => values.iter().map(Self::to_json).collect(),
-            Self::Map(map) => map.iter().map(|(key, value)| (key.clone(), value.to_json())).collect(),
+            Self::Map(map) => map.iter().map(|(key, value)| (key.to_string(), value.to_json())).collect(),
         }
     }
 
@@ -169,11 +171,11 @@ impl<'de> Visitor<'de> for AtDepth {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::String(text.to_owned()))
+        Ok(Value::String(text.into()))
     }
 
     fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::String(text))
+        Ok(Value::String(text.into()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
@@ -185,8 +187,8 @@ impl<'de> Visitor<'de> for AtDepth {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut map = Map::with_capacity_and_hasher(14, foldhash::fast::RandomState::default());
-        while let Some(key) = access.next_key::<String>()? {
+        let mut map = Map::with_capacity(14);
+        while let Some(key) = access.next_key::<Text>()? {
             map.insert(key, access.next_value_seed(Self(self.0 + 1))?);
         }
         Ok(Value::Map(map))
@@ -195,7 +197,7 @@ impl<'de> Visitor<'de> for AtDepth {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Self::String(text.to_owned())
+        Self::String(text.into())
     }
 }
 
@@ -205,7 +207,7 @@ impl From<&Scalar> for Value {
             Scalar::Bool(value) => Self::Bool(*value),
             Scalar::Int(value) => Self::Int(*value),
             Scalar::Double(value) => Self::Double(*value),
-            Scalar::String(text) => Self::String(text.clone()),
+            Scalar::String(text) => Self::String(text.as_str().into()),
         }
     }
 }
@@ -243,7 +245,7 @@ pub(in crate::filelog) struct Entry {
     /// How severe it is, as OTLP counts; 0 if that is not known.
     pub(in crate::filelog) severity: u8,
     /// How severe it is, in its own words.
-    pub(in crate::filelog) severity_text: String,
+    pub(in crate::filelog) severity_text: Text,
     /// What it says.
     pub(in crate::filelog) body: Value,
     /// What else it says.
@@ -257,7 +259,7 @@ pub(in crate::filelog) struct Entry {
     /// The trace's flags.
     pub(in crate::filelog) flags: Option<u8>,
     /// The logger's name.
-    pub(in crate::filelog) scope_name: String,
+    pub(in crate::filelog) scope_name: Text,
 }
 
 impl Entry {

@@ -190,16 +190,11 @@ mod tests {
     use super::*;
 
     fn holds(text: &str) -> bool {
-        let user = Value::Map(Map::from_iter([
-            ("name".to_owned(), "ada".into()),
-            ("age".to_owned(), Value::Int(36)),
-        ]));
+        let user =
+            Value::Map(Map::from_iter([("name".into(), "ada".into()), ("age".into(), Value::Int(36))]));
         let entry = Entry {
-            body: Value::Map(Map::from_iter([
-                ("user".to_owned(), user),
-                ("msg".to_owned(), "ERROR: x".into()),
-            ])),
-            attributes: Map::from_iter([("log.file.path".to_owned(), "/var/log/a.log".into())]),
+            body: Value::Map(Map::from_iter([("user".into(), user), ("msg".into(), "ERROR: x".into())])),
+            attributes: Map::from_iter([("log.file.path".into(), "/var/log/a.log".into())]),
             severity: 17,
             ..Entry::default()
         };

@@ -94,21 +94,13 @@ impl Field {
             Root::Resource => Arc::make_mut(&mut entry.resource),
         };
         let Some((last, keys)) = self.keys.split_last() else {
-            if let Value::Map(mut values) = value {
-                // Moving the fewer is cheaper. What is new wins either way.
-                if map.len() < values.len() {
-                    std::mem::swap(map, &mut values);
-                    for (key, earlier) in values {
-                        map.entry(key).or_insert(earlier);
-                    }
-                } else {
-                    map.extend(values);
-                }
+            if let Value::Map(values) = value {
+                map.merge(values);
             }
             return;
         };
-        let map = keys.iter().fold(map, |map, key| as_map(map.entry(key.clone()).or_default()));
-        map.insert(last.clone(), value);
+        let map = keys.iter().fold(map, |map, key| as_map(map.get_or_default(key)));
+        map.insert(last.as_str().into(), value);
     }
 
     /// Takes the value out.
@@ -130,7 +122,7 @@ impl Field {
                 _ => return None,
             }
         }
-        map.shift_remove(last)
+        map.remove(last)
     }
 }
 
@@ -248,7 +240,7 @@ mod tests {
         assert_eq!(field.get(&entry), Some(&Value::Int(1)));
         assert_eq!(field.remove(&mut entry), Some(Value::Int(1)));
         assert_eq!(field.remove(&mut entry), None);
-        Field::attributes().set(&mut entry, Value::Map(Map::from_iter([("k".to_owned(), "v".into())])));
+        Field::attributes().set(&mut entry, Value::Map(Map::from_iter([("k".into(), "v".into())])));
         assert_eq!(entry.attributes["k"], "v".into());
     }
 }

@@ -10,6 +10,7 @@ mod container;
 pub(super) mod entry;
 mod expr;
 mod field;
+mod map;
 mod parse;
 mod severity;
 #[cfg(test)]

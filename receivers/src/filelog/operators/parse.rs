@@ -194,5 +194,5 @@ fn groups(regex: &Regex, text: &str) -> Option<Map> {
     let captures = regex.captures(text)?;
     let named = regex.capture_names().flatten();
     let value = |name: &str| captures.name(name).map_or("", |found| found.as_str()).into();
-    Some(named.map(|name| (name.to_owned(), value(name))).collect())
+    Some(named.map(|name| (name.into(), value(name))).collect())
 }

@@ -111,7 +111,7 @@ impl Severities {
         let Some(level) = level else { return false };
         entry.severity = level;
         if self.overwrite_text {
-            entry.severity_text = name(level);
+            entry.severity_text = name(level).into();
         }
         true
     }
@@ -155,7 +155,7 @@ mod tests {
     fn read(severities: &Severities, value: &Value) -> (u8, String) {
         let mut entry = Entry::default();
         severities.apply(value, &mut entry);
-        (entry.severity, entry.severity_text)
+        (entry.severity, entry.severity_text.into())
     }
 
     #[test]

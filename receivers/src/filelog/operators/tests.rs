@@ -20,7 +20,7 @@ fn entry(file: u64, start: u64, body: &str) -> Entry {
     let path: Arc<str> = "/var/log/pods/shop_cart-7d_0a1b-2c/main/3.log".into();
     let origin =
         Origin { file: FileId(file), path: Arc::clone(&path), start, records: start, replayed: false };
-    let attributes = Map::from_iter([("log.file.path".to_owned(), Value::String(path.to_string()))]);
+    let attributes = Map::from_iter([("log.file.path".into(), Value::String(path.as_ref().into()))]);
     Entry { origin, body: body.into(), attributes, observed: 1_767_322_800_000_000_000, ..Entry::default() }
 }
 
@@ -37,7 +37,7 @@ fn run(pipeline: &mut Pipeline, bodies: &[&str]) -> Vec<Entry> {
 }
 
 fn bodies(entries: &[Entry]) -> Vec<String> {
-    entries.iter().map(|entry| entry.body.to_text()).collect()
+    entries.iter().map(|entry| entry.body.to_text().into()).collect()
 }
 
 fn refusal(json: serde_json::Value) -> String {

@@ -135,7 +135,7 @@ impl<'a> Parser<'a> {
             }
             Some('[') => self.list(),
             Some(quote @ ('"' | '\'' | '`')) => {
-                self.string(quote).map(|text| Expr::Value(Value::String(text)))
+                self.string(quote).map(|text| Expr::Value(Value::String(text.into())))
             }
             Some(c) if c.is_ascii_digit() || c == '-' => self.number(),
             _ => self.name(),
