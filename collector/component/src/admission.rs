@@ -37,7 +37,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            in_flight_bytes: 64 << 20,
+            in_flight_bytes: 24 << 20,
             patience: Duration::from_secs(1),
             retry_after: Duration::from_secs(1),
         }

@@ -17,6 +17,9 @@ const PERCENT: (u64, u64) = (75, 90);
 const INTERVAL: Duration = Duration::from_millis(250);
 /// Requests under way may hold this part of the soft limit: each is held more than once while it is read and sent.
 const IN_FLIGHT_SHARE: u64 = 3;
+/// And never more than this. Where no `memory_limiter` gives the process its memory, the gate's default is less: then it is to
+/// stay small whatever comes.
+const IN_FLIGHT_MOST: usize = 64 << 20;
 
 /// Starts the watch. It ends when the handle is aborted.
 pub(crate) fn watch(admission: Admission, telemetry: &Telemetry, handles: Handles) -> JoinHandle<()> {
@@ -34,7 +37,11 @@ pub(crate) fn watch(admission: Admission, telemetry: &Telemetry, handles: Handle
             // Looked up each time: a reload may bring other settings.
             let settings = limiters.current();
             let limits = limits(settings.as_deref(), probe.limit());
-            bound_in_flight(&admission, &limits);
+            let most = match settings {
+                Some(_) => IN_FLIGHT_MOST,
+                None => Limits::default().in_flight_bytes,
+            };
+            bound_in_flight(&admission, &limits, most);
             if let Ok(resident) = probe.resident() {
                 rss.set(resident as f64);
             }
@@ -57,9 +64,9 @@ pub(crate) fn watch(admission: Admission, telemetry: &Telemetry, handles: Handle
 }
 
 /// Keeps what is under way well below the soft limit: measuring comes too late for a burst, counting does not.
-fn bound_in_flight(admission: &Admission, limits: &MemoryLimits) {
+fn bound_in_flight(admission: &Admission, limits: &MemoryLimits, most: usize) {
     let room = usize::try_from(limits.soft / IN_FLIGHT_SHARE).unwrap_or(usize::MAX);
-    let in_flight_bytes = Limits::default().in_flight_bytes.min(room);
+    let in_flight_bytes = most.min(room);
     let known = admission.limits();
     if known.in_flight_bytes != in_flight_bytes {
         admission.set_limits(Limits { in_flight_bytes, ..known });
@@ -112,6 +119,7 @@ mod tests {
         limiters.add(&large);
         later().await;
         assert_eq!(admission.pressure(), Pressure::Normal);
+        assert_eq!(admission.limits().in_flight_bytes, IN_FLIGHT_MOST);
         drop(large);
         later().await;
         assert_eq!(admission.pressure(), Pressure::Hard, "the small one is still there");

@@ -1,20 +1,19 @@
 //! OTLP over HTTP: POSTs of protobuf or JSON in, answers of the same kind out.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use component::Ingress;
+use component::{Ingress, Permit};
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use pdata::Signal;
 use transport::compression::{DecompressError, Encoding};
-use transport::describe;
 use transport::grpc::{Code, Status};
 
+use super::body::{self, ReadError};
 use super::config::HttpConfig;
 use super::intake::{Format, deliver, is_wanted};
 use super::{USUAL_REQUEST, grpc, response};
@@ -96,10 +95,13 @@ impl Handler {
                 return Err(grpc::refused(&refusal.into()).into());
             }
         };
-        let body = self.read(request.into_body()).await.inspect_err(|refused| match refused.status.code {
-            Code::Cancelled => ingress.count_refused(signal, 1),
-            _ => ingress.count_failed(signal, 1),
-        })?;
+        // The head goes first: it lies in the connection's read buffer, which could not be used again.
+        let body = request.into_body();
+        let body =
+            self.read(body, length, &mut permit).await.inspect_err(|refused| match refused.status.code {
+                Code::Cancelled => ingress.count_refused(signal, 1),
+                _ => ingress.count_failed(signal, 1),
+            })?;
         permit.resize(body.len());
         let body = encoding.decode(body, self.max_body).map_err(|error| {
             ingress.count_failed(signal, 1);
@@ -143,25 +145,31 @@ impl Handler {
         if is_allowed { Ok(encoding) } else { Err(unsupported()) }
     }
 
-    async fn read(&self, body: Incoming) -> Result<Bytes, Refused> {
-        let collect = Limited::new(body, self.max_body).collect();
+    /// Reads a body, charging `permit` for what it turns out to hold beyond what was declared.
+    async fn read(
+        &self,
+        body: Incoming,
+        declared: Option<usize>,
+        permit: &mut Permit,
+    ) -> Result<Bytes, Refused> {
+        let read = body::read(body, declared, self.max_body, |held| {
+            if held > permit.bytes() {
+                permit.resize(held);
+            }
+        });
         let timeout = self.settings.read_timeout;
-        let collected = if timeout.is_zero() {
-            collect.await
+        let read = if timeout.is_zero() {
+            read.await
         } else {
-            tokio::time::timeout(timeout.get(), collect).await.map_err(|_| {
+            tokio::time::timeout(timeout.get(), read).await.map_err(|_| {
                 let message = "the body took too long to come in";
                 Refused::new(StatusCode::REQUEST_TIMEOUT, Code::Cancelled, message)
             })?
         };
-        match collected {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(self.too_large()),
-            Err(error) => {
-                let error: &(dyn Error + 'static) = &*error;
-                Err(Refused::new(StatusCode::BAD_REQUEST, Code::Cancelled, describe(error)))
-            }
-        }
+        read.map_err(|error| match error {
+            ReadError::TooLarge(_) => self.too_large(),
+            ReadError::Broken(_) => Refused::new(StatusCode::BAD_REQUEST, Code::Cancelled, error.to_string()),
+        })
     }
 
     fn too_large(&self) -> Refused {
