@@ -70,6 +70,11 @@ impl Processor for Batcher {
                 self.emit(signal, 0, now, output);
             }
         }
+        // Others may have been answered since the last data came; at the end of the process nothing comes any more. In a replay
+        // nobody waits for an answer, and time alone decides.
+        if self.admission.in_flight_requests() > 0 && self.all_wait_here() {
+            self.flush(now, output);
+        }
     }
 
     fn tick_interval(&self) -> Duration {
@@ -77,10 +82,7 @@ impl Processor for Batcher {
     }
 
     fn idle(&mut self, output: &mut Output) {
-        // If every request in flight waits for what is held here, no company can come: its senders send no more before
-        // they are answered.
-        let awaited: usize = self.held.iter().map(Held::awaited).sum();
-        if awaited > 0 && self.admission.in_flight_requests() <= awaited {
+        if self.all_wait_here() {
             let now = self.clock.now();
             self.flush(now, output);
         }
@@ -122,6 +124,13 @@ impl Batcher {
             ),
             config,
         }
+    }
+
+    /// Whether every request in flight waits for what is held here. Then no company can come: senders send no more before they
+    /// are answered.
+    fn all_wait_here(&self) -> bool {
+        let awaited: usize = self.held.iter().map(Held::awaited).sum();
+        awaited > 0 && self.admission.in_flight_requests() <= awaited
     }
 
     /// Lets go of what is held, but for what would make a batch of fewer than `least` items.

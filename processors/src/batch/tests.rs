@@ -178,6 +178,19 @@ fn goes_out_early_when_every_sender_is_already_waiting_here() {
 }
 
 #[test]
+fn goes_out_early_once_all_others_have_been_answered() {
+    let mut setup = Setup::new(&json!({"timeout": "1h"}));
+    let _held = setup.context.admission.try_admit(1).unwrap();
+    let elsewhere = setup.context.admission.try_admit(1).unwrap();
+    setup.send(logs(0..1));
+    setup.tick(1000);
+    assert!(setup.sizes().is_empty(), "another request is on its way");
+    drop(elsewhere);
+    setup.tick(2000);
+    assert_eq!(setup.sizes(), [1]);
+}
+
+#[test]
 fn an_empty_batch_is_answered_at_once() {
     let mut setup = Setup::new(&json!({}));
     setup.send(logs(0..0));

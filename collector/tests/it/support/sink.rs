@@ -14,6 +14,7 @@ use tokio::time::sleep;
 /// A server that takes OTLP over gRPC and HTTP on one port.
 pub(crate) struct Sink {
     peer: Peer,
+    hands: Arc<Semaphore>,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -25,13 +26,14 @@ struct Seen {
 
 impl Sink {
     /// A sink that takes `delay` for each request and works on `at_once` of them; so it takes `at_once / delay` requests
-    /// in a second.
+    /// in a second; none before [`Sink::open`] if that is zero.
     pub(crate) async fn start(delay: Duration, at_once: usize) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let notes = Arc::clone(&seen);
         let hands = Arc::new(Semaphore::new(at_once));
+        let working = Arc::clone(&hands);
         let peer = Peer::start(move |received| {
-            let (notes, hands) = (Arc::clone(&notes), Arc::clone(&hands));
+            let (notes, hands) = (Arc::clone(&notes), Arc::clone(&working));
             async move {
                 let _hand = hands.acquire().await.expect("never closed");
                 sleep(delay).await;
@@ -42,7 +44,12 @@ impl Sink {
             .boxed()
         })
         .await;
-        Self { peer, seen }
+        Self { peer, hands, seen }
+    }
+
+    /// Lets it work on `more` requests more at once.
+    pub(crate) fn open(&self, more: usize) {
+        self.hands.add_permits(more);
     }
 
     /// Its URL.
