@@ -1,4 +1,5 @@
 //! The real binary tails a writer that rotates heavily, and is killed: every line is delivered, those of a file in order.
+//! Where a file is truncated and nobody made a copy, what was not read yet is gone; all else is delivered.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -64,8 +65,18 @@ impl Drop for Collector {
     }
 }
 
-/// Writes numbered lines into `app.log`, which is renamed, or copied and truncated, again and again.
+/// How the writer begins a new file.
+#[derive(Clone, Copy)]
+enum Rotation {
+    Rename,
+    CopyTruncate,
+    /// What was there is gone.
+    Truncate,
+}
+
+/// Writes numbered lines into `app.log`, which is rotated again and again.
 struct Writer {
+    rotation: Rotation,
     directory: PathBuf,
     file: File,
     n_lines: usize,
@@ -73,8 +84,9 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(directory: &Path) -> Self {
-        Self { file: Self::open(directory), directory: directory.to_owned(), n_lines: 0, n_files: 0 }
+    fn new(rotation: Rotation, directory: &Path) -> Self {
+        let file = Self::open(directory);
+        Self { rotation, file, directory: directory.to_owned(), n_lines: 0, n_files: 0 }
     }
 
     fn open(directory: &Path) -> File {
@@ -84,15 +96,30 @@ impl Writer {
 
     fn write(&mut self, n: usize) {
         for _ in 0..n {
-            let padding = "x".repeat(self.n_lines * 31 % 300);
-            writeln!(self.file, "{:08} {padding}", self.n_lines).expect("the log can be written");
-            self.n_lines += 1;
-            if self.n_lines.is_multiple_of(LINES_A_FILE) {
+            if self.n_lines > 0 && self.n_lines.is_multiple_of(LINES_A_FILE) {
                 self.n_files += 1;
-                let rotated = self.directory.join(format!("app.log.{:04}", self.n_files));
-                fs::rename(self.directory.join("app.log"), rotated).expect("the log can be renamed");
+                self.rotate();
+            }
+            let padding = "x".repeat(self.n_lines * 31 % 300);
+            writeln!(self.file, "{:08} {padding} {}", self.n_lines, self.n_lines)
+                .expect("the log can be written");
+            self.n_lines += 1;
+        }
+    }
+
+    fn rotate(&mut self) {
+        let (live, rotated) =
+            (self.directory.join("app.log"), self.directory.join(format!("app.log.{:04}", self.n_files)));
+        match self.rotation {
+            Rotation::Rename => {
+                fs::rename(live, rotated).expect("the log can be renamed");
                 self.file = Self::open(&self.directory);
             }
+            Rotation::CopyTruncate => {
+                fs::copy(live, rotated).expect("the log can be copied");
+                self.file.set_len(0).expect("the log can be truncated");
+            }
+            Rotation::Truncate => self.file.set_len(0).expect("the log can be truncated"),
         }
     }
 }
@@ -166,9 +193,18 @@ service:
 
 #[test]
 fn no_line_is_lost_over_rotations_and_kills() {
+    no_line_is_lost(Rotation::Rename);
+}
+
+#[test]
+fn no_line_is_lost_over_copies_truncations_and_kills() {
+    no_line_is_lost(Rotation::CopyTruncate);
+}
+
+fn no_line_is_lost(rotation: Rotation) {
     let directory = tempfile::tempdir().expect("a directory");
     let config = configuration(directory.path());
-    let mut writer = Writer::new(directory.path());
+    let mut writer = Writer::new(rotation, directory.path());
     let mut collector = Collector::start(&config);
     let mut n_kills = 0;
     for step in 0..N_STEPS {
@@ -188,14 +224,46 @@ fn no_line_is_lost_over_rotations_and_kills() {
     let distinct = || delivered(directory.path()).into_iter().collect::<HashSet<_>>().len();
     wait_until("every line is delivered", || distinct() == all);
     collector.stop();
-    let numbers = delivered(directory.path());
-    assert_eq!(numbers.iter().copied().collect::<HashSet<_>>(), (0..all).collect());
-    // A new start goes back over what was not acknowledged; what arrives for the first time is in order.
-    let mut seen = HashSet::new();
-    let mut latest = vec![None; writer.n_files + 1];
-    for number in numbers.into_iter().filter(|number| seen.insert(*number)) {
-        let before = latest[number / LINES_A_FILE].replace(number);
-        assert!(before < Some(number), "{number} after {before:?} of the same file");
-    }
+    let arrived = first_arrivals(&writer);
+    assert_eq!(arrived.iter().flatten().copied().collect::<HashSet<_>>(), (0..all).collect());
     assert!(n_kills > 2, "{n_kills} kills prove little");
+}
+
+#[test]
+fn only_the_end_of_what_is_truncated_without_a_copy_is_lost_and_what_follows_arrives() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = configuration(directory.path());
+    let mut writer = Writer::new(Rotation::Truncate, directory.path());
+    let mut collector = Collector::start(&config);
+    for step in 0..N_STEPS {
+        writer.write(LINES_A_STEP);
+        if step % 8 == 4 {
+            collector.kill();
+            writer.write(LINES_A_STEP);
+            collector = Collector::start(&config);
+        }
+        // It is in the file now, so it must come.
+        let last = writer.n_lines - 1;
+        wait_until("the last line is delivered", || delivered(directory.path()).contains(&last));
+    }
+    collector.stop();
+    let arrived = first_arrivals(&writer);
+    for (n_file, numbers) in arrived.iter().enumerate() {
+        let first = n_file * LINES_A_FILE;
+        assert!(numbers.iter().copied().eq(first..first + numbers.len()), "a hole in {numbers:?}");
+    }
+    assert!(arrived.iter().filter(|numbers| !numbers.is_empty()).count() >= N_STEPS);
+}
+
+/// The numbers that were delivered, by the file that they were written to, without those that came again: a new start goes
+/// back over what was not acknowledged. What arrives for the first time must be in order.
+fn first_arrivals(writer: &Writer) -> Vec<Vec<usize>> {
+    let mut seen = HashSet::new();
+    let mut by_file = vec![Vec::new(); writer.n_files + 1];
+    for number in delivered(&writer.directory).into_iter().filter(|number| seen.insert(*number)) {
+        let before: &mut Vec<usize> = &mut by_file[number / LINES_A_FILE];
+        assert!(before.last() < Some(&number), "{number} after {before:?} of the same file");
+        before.push(number);
+    }
+    by_file
 }

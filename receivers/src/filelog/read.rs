@@ -119,10 +119,10 @@ impl Reader {
         let mut base = begin.saturating_sub(from as u64);
         let mut filled = read_fully(file.open()?, base, &mut self.buffer[..from])?;
         let head = file.head.clone();
-        let is_same = match file.mark.tail.len {
-            0 => begins_with(file.open()?, &head)?,
-            _ => file.mark.tail.begins(&self.buffer[..filled]),
-        };
+        // Lines of a length and with the same end are common: what the file begins with tells more. Of a compressed file it
+        // would have to be decompressed again.
+        let is_same = (file.mark.tail.len == 0 || file.mark.tail.begins(&self.buffer[..filled]))
+            && ((file.mark.tail.len > 0 && file.gzip) || begins_with(file.open()?, &head)?);
         if !is_same {
             return if file.is_copy { Ok(false) } else { Err(ReadError::Rewritten) };
         }
@@ -131,7 +131,7 @@ impl Reader {
             if filled == self.buffer.len() && filled < most {
                 self.buffer.resize((filled * 2).min(most), 0);
             }
-            let n = file.open()?.read_at(base + filled as u64, &mut self.buffer[filled..])?;
+            let n = self.read_on(file, base, filled)?;
             filled += n;
             let is_end = n == 0;
             from = self.split(
@@ -153,6 +153,26 @@ impl Reader {
             from -= keep;
             filled -= keep;
         }
+    }
+
+    /// Reads on behind the `filled` bytes in the buffer, which are from `base` on; returns how many bytes there were.
+    ///
+    /// The last of the bytes before are read again in the same call, or those that the file began with: since they were read
+    /// it may have been truncated and written anew, and what comes then must not be taken for the rest of what was.
+    fn read_on(&mut self, file: &mut Tracked, base: u64, filled: usize) -> Result<usize, ReadError> {
+        let source = file.open()?;
+        let again = if source.is_plain() { filled.min(TAIL) } else { 0 };
+        let from = filled - again;
+        let mut known = [0; TAIL];
+        known[..again].copy_from_slice(&self.buffer[from..filled]);
+        let n = source.read_at(base + from as u64, &mut self.buffer[from..])?;
+        let is_plain = source.is_plain();
+        let read = &self.buffer[from..from + n];
+        let is_begin = is_plain && base + filled as u64 == 0;
+        if !read.starts_with(&known[..again]) || (is_begin && !file.head.begins(read)) {
+            return Err(ReadError::Rewritten);
+        }
+        Ok(n - again)
     }
 
     /// Takes all complete records out of a part of the buffer; returns where the rest begins.

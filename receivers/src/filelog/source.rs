@@ -44,6 +44,11 @@ impl Source {
         Ok(Stat::of(&file.metadata()?))
     }
 
+    /// Whether bytes that have been read can be read again at no cost.
+    pub(super) const fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
     /// Reads bytes from `position` on; none at the end, or where a file that is still being compressed ends so far.
     pub(super) fn read_at(&mut self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
         match self {

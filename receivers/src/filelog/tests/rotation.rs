@@ -49,6 +49,67 @@ fn a_copied_and_truncated_file_loses_and_repeats_nothing() {
 }
 
 #[test]
+fn a_file_written_anew_with_lines_that_end_alike_is_another_one() {
+    let lines = |day, n| (0..n).map(|i| format!("{day} {i:02} {}", "x".repeat(100))).collect::<Vec<_>>();
+    let mut bench = Bench::new(|_| {});
+    for day in 1..4_u32 {
+        // In place, and each time beyond where it has been read.
+        let lines = lines(day, 10 * day);
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        fs::write(bench.path("app.log"), text).unwrap();
+        assert_eq!(bench.round(), lines);
+    }
+}
+
+/// Has the file truncated and written anew when the first batch goes out, in the middle of reading it.
+struct Rotator {
+    live: PathBuf,
+    copy: Option<PathBuf>,
+    anew: Option<String>,
+    arrived: Arrived,
+}
+
+impl Sink for Rotator {
+    fn put(&mut self, packet: Packet) -> Result<(), Stopped> {
+        if let Some(anew) = self.anew.take() {
+            if let Some(copy) = &self.copy {
+                fs::copy(&self.live, copy).unwrap();
+            }
+            // In place: the file keeps its inode.
+            fs::write(&self.live, anew).unwrap();
+        }
+        self.arrived.put(packet)
+    }
+}
+
+#[test]
+fn what_was_written_anew_while_it_was_read_is_not_taken_for_the_rest() {
+    // Longer than what is read at once, and all lines of a length: the new content has a line wherever the old one had.
+    let lines = |of: &str| (0..100_000).map(|i| format!("{of} {i:08}")).collect::<Vec<_>>();
+    let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let (old, new) = (lines("old"), lines("new"));
+    for is_copied in [true, false] {
+        let mut bench = Bench::new(|_| {});
+        bench.write("app.log", &text(&old));
+        let mut rotator = Rotator {
+            live: bench.path("app.log"),
+            copy: is_copied.then(|| bench.path("app.log.1")),
+            anew: Some(text(&new)),
+            arrived: Arrived::default(),
+        };
+        for _ in 0..10 {
+            bench.now = bench.now + Duration::from_secs(6);
+            while bench.poller.round(bench.now, &mut rotator).unwrap() {}
+        }
+        let arrived: Vec<_> = rotator.arrived.0.into_iter().flat_map(|(lines, _)| lines).collect();
+        let (news, olds): (Vec<_>, Vec<_>) = arrived.into_iter().partition(|line| line.starts_with("new"));
+        assert_eq!(news.len(), new.len(), "copied: {is_copied}");
+        assert!(news == new, "the new content is complete and in order");
+        assert!(if is_copied { olds == old } else { !olds.is_empty() && old.starts_with(&olds) });
+    }
+}
+
+#[test]
 fn a_line_that_was_incomplete_is_read_from_the_copy() {
     for next in ["", "3 is longer than all that there was before\n"] {
         let mut bench = Bench::new(|config| config.include = vec!["app.log".to_owned()]);
