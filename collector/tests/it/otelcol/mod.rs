@@ -3,6 +3,7 @@
 mod content;
 mod delivery;
 mod everything;
+mod tls;
 
 use std::path::Path;
 
