@@ -4,6 +4,8 @@
 //! the same as long as the cluster is remembered. A template joins the nearest cluster that is near enough: classes in common bring
 //! two nearer, classes of which none is common keep them apart, and so do opposites ("up", "down").
 
+#[cfg(feature = "bert")]
+mod bert;
 mod builtin;
 mod concepts;
 mod embedder;
@@ -12,6 +14,8 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "bert")]
+pub use self::bert::Bert;
 pub use self::builtin::Builtin;
 use self::concepts::Sides;
 use self::embedder::cosine;

@@ -70,7 +70,7 @@ fn best(pairs: &[Pair], nearness: &[f32]) -> f32 {
 }
 
 /// Prints a line of the table in docs/benchmarks.md: the similarity is chosen on the tuning pairs.
-fn report(name: &str, embedder: &mut dyn Embedder) -> [f64; 3] {
+pub(super) fn report(name: &str, embedder: &mut dyn Embedder) -> [f64; 3] {
     let (tuning, held_out) = (pairs(TUNING), pairs(HELD_OUT));
     let (tuned, tuned_raw) = nearness(embedder, &tuning);
     let (kept, kept_raw) = nearness(embedder, &held_out);
