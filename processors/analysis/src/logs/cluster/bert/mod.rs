@@ -70,7 +70,7 @@ impl Embedder for Bert {
     }
 
     fn similarity(&self) -> f32 {
-        0.7
+        0.52
     }
 
     fn embed(&mut self, text: &str) -> Result<Vec<f32>, EmbedError> {
