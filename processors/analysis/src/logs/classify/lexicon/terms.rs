@@ -28,7 +28,7 @@ pub(super) const TERMS: &[Terms] = &[
         "remote host closed", "server closed .. connection", "peer closed .. connection", "connection .. terminated",
         "cannot open channel", "transport endpoint is not connected", "connection .. dropped", "econnrefused",
         "lost tcp", "no connection could be made", "failed to reach", "could not reach", "cannot reach",
-        "connection .. broken", "connection unexpectedly",
+        "connection .. broken", "connection unexpectedly", "retrying connect",
     ]),
     (Connectivity, Likely, &[
         "connection closed", "closed connection", "closing .. connection", "disconnected", "dial tcp", "unreachable",
@@ -186,7 +186,7 @@ pub(super) const TERMS: &[Terms] = &[
     (Security, Strong, &[
         "attack*", "vulnerabilit*", "cve", "injection", "invalid user", "selinux", "apparmor", "ban #", "banned",
         "suspicious", "unauthorized access", "tamper*", "forged", "security violation", "policy violation",
-        "maximum authentication attempts", "untrusted", "non trusted", "csrf", "xss", "blacklist*",
+        "maximum authentication attempts", "untrusted", "non trusted", "csrf", "xss",
     ]),
     (Security, Likely, &["seccomp", "audit type", "intrud*"]),
     (Security, Against, &["untrusted certificate", "not trusted", "fault injection", "dependency injection"]),

@@ -173,7 +173,7 @@ pub(super) const TERMS: &[Terms] = &[
         "fallen off the bus", "hardware failure", "faulty hardware", "unreadable .. sectors", "pending sector*",
         "reallocated sector*", "uncorrectable", "power supply", "fan failure", "fan .. failure", "fan .. fail*",
         "smart .. fail*", "self check", "pcie bus error", "predictive failure", "upper critical", "lower critical",
-        "non recoverable", "ecc error*", "memory read error", "failed command",
+        "non recoverable", "ecc error*", "parity error*", "memory read error", "failed command",
     ]),
     (Hardware, Strong, &[
         "mce", "ecc", "dimm", "xid", "chassis", "correctable error*", "voltage", "psu", "raid .. degraded",
