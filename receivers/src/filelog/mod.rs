@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 
 mod batcher;
+mod beside;
 mod checkpoint;
 mod config;
 mod deliver;

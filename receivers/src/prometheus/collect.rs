@@ -11,6 +11,7 @@ use foldhash::fast::RandomState;
 use pdata::Timestamp;
 use pdata::proto::metrics::MetricsData;
 
+use super::declared::{Declarations, Declared, Role, trim_suffixes};
 use super::labels::{Labels, NAME};
 use super::output::{Output, Place};
 use super::points::Group;
@@ -57,36 +58,6 @@ pub(super) struct Counts {
     pub(super) unusable: u64,
 }
 
-/// What `# TYPE`, `# HELP` and `# UNIT` say of a family.
-#[derive(Clone, Debug, Default)]
-struct Declared<'a> {
-    kind: MetricType,
-    help: Cow<'a, str>,
-    unit: &'a str,
-}
-
-/// What a sample is to its family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Value,
-    Bucket,
-    Quantile,
-    Sum,
-    Count,
-    Created,
-}
-
-impl Role {
-    /// The label that tells the samples of one point apart.
-    const fn own_label(self, shape: Shape) -> &'static str {
-        match (shape, self) {
-            (Shape::Histogram, Self::Bucket) => "le",
-            (Shape::Summary, Self::Quantile) => "quantile",
-            _ => "",
-        }
-    }
-}
-
 /// Where the samples of a name belong.
 #[derive(Clone)]
 struct Resolved<'a> {
@@ -103,7 +74,7 @@ type Families = HashMap<(String, Shape), u32, RandomState>;
 pub(super) struct Collect<'a> {
     target: &'a Target,
     memory: &'a mut Memory,
-    declared: HashMap<Cow<'a, str>, Declared<'a>, RandomState>,
+    declarations: Declarations<'a>,
     families: Families,
     last: Option<Resolved<'a>>,
     groups: Vec<Group>,
@@ -120,7 +91,7 @@ impl<'a> Collect<'a> {
         Self {
             target,
             memory,
-            declared: HashMap::default(),
+            declarations: Declarations::default(),
             families: HashMap::default(),
             last: None,
             groups: Vec::new(),
@@ -157,7 +128,7 @@ impl<'a> Collect<'a> {
     fn declare(&mut self, name: Cow<'a, str>) -> &mut Declared<'a> {
         // The same name may mean something else from here on.
         self.last = None;
-        self.declared.entry(name).or_default()
+        self.declarations.of(name)
     }
 
     fn sample(
@@ -239,8 +210,8 @@ impl<'a> Collect<'a> {
         {
             return last.clone();
         }
-        let (base, suffix, role) = self.find(name);
-        let declared = self.declared.get(base).cloned().unwrap_or_default();
+        let (base, suffix, role) = self.declarations.find(name);
+        let declared = self.declarations.get(base).cloned().unwrap_or_default();
         let mut shape = Shape::of(declared.kind);
         let mut role = role;
         let target_name = renamed.unwrap_or(name);
@@ -288,33 +259,6 @@ impl<'a> Collect<'a> {
             self.last = Some(resolved.clone());
         }
         resolved
-    }
-
-    /// The declared family of a sample's name, the suffix between them, and what the sample is.
-    fn find<'n>(&self, name: &'n str) -> (&'n str, &'n str, Role) {
-        if let Some(declared) = self.declared.get(name) {
-            let role = if declared.kind == MetricType::Summary { Role::Quantile } else { Role::Value };
-            // A histogram's name alone is no sample of it.
-            let base = if declared.kind == MetricType::Histogram { "" } else { name };
-            return (base, "", role);
-        }
-        if let Some(at) = name.rfind('_') {
-            let (base, suffix) = name.split_at(at);
-            use MetricType::{Counter, GaugeHistogram, Histogram, Info, Summary};
-            let role = self.declared.get(base).and_then(|declared| match (declared.kind, suffix) {
-                (Histogram, "_bucket") => Some(Role::Bucket),
-                (Histogram | Summary, "_sum") => Some(Role::Sum),
-                (Histogram | Summary, "_count") => Some(Role::Count),
-                (Histogram | Summary | Counter, "_created") => Some(Role::Created),
-                (Counter, "_total") | (Info, "_info") => Some(Role::Value),
-                (GaugeHistogram, "_bucket" | "_gsum" | "_gcount") => Some(Role::Value),
-                _ => None,
-            });
-            if let Some(role) = role {
-                return (base, suffix, role);
-            }
-        }
-        ("", "", Role::Value)
     }
 
     /// Ends a scrape that succeeded. `report` makes the scrape's own series.
@@ -387,18 +331,4 @@ impl Report {
             shape: Shape::Gauge,
         }
     }
-}
-
-/// A name without `_total` and the unit.
-fn trim_suffixes<'n>(name: &'n str, shape: Shape, unit: &str) -> &'n str {
-    let mut trimmed = name;
-    if shape == (Shape::Sum { monotonic: true }) {
-        trimmed = trimmed.strip_suffix("_total").unwrap_or(trimmed);
-    }
-    if !unit.is_empty()
-        && let Some(rest) = trimmed.strip_suffix(unit).and_then(|rest| rest.strip_suffix('_'))
-    {
-        trimmed = rest;
-    }
-    if trimmed.is_empty() { name } else { trimmed }
 }

@@ -3,6 +3,7 @@
 mod auth;
 mod collect;
 mod config;
+mod declared;
 mod discovery;
 mod fetch;
 #[cfg(any(test, fuzzing))]

@@ -6,7 +6,7 @@ use pdata::proto::metrics::{
     summary_data_point::ValueAtQuantile,
 };
 
-use super::collect::Role;
+use super::declared::Role;
 use super::output::{Output, Place};
 use super::series::{Emitted, Memory, SeriesId, Shape};
 use super::text::{self, Sample};

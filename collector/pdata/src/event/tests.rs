@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::{Batch, Logs, arbitrary, json as otlp_json};
+use crate::{Batch, Logs, Signal, arbitrary, json as otlp_json};
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![4 => "[a-z.>-]{0,10}", 1 => any::<String>()]
