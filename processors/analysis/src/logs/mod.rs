@@ -5,11 +5,16 @@
 //!
 //! - [`classify`]: what a message is about;
 //! - [`cluster`]: which templates say the same in other words;
+//! - [`mask`]: what varies in a line, and what is secret;
+//! - [`miner`]: which template a line is of;
 //! - [`template`]: a template and the identity it has on every node.
 
 pub mod classify;
 pub mod cluster;
+pub mod mask;
+pub mod miner;
 pub mod template;
 mod words;
 
+pub use miner::Miner;
 pub use template::{Template, TemplateId};
