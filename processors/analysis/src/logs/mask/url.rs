@@ -3,6 +3,7 @@
 use super::class::{class_at, is_space};
 use super::scan::Scanner;
 use super::{Kind, secret};
+use crate::logs::template::SECRET;
 
 impl Scanner<'_> {
     /// The URL whose scheme is at `start..colon`. Returns where it ends.
@@ -10,6 +11,10 @@ impl Scanner<'_> {
         let rest = colon + 3;
         let mut end = rest;
         while let Some(byte) = self.bytes.get(end) {
+            if *byte == b'<' && self.bytes[end..].starts_with(SECRET.as_bytes()) {
+                end += SECRET.len();
+                continue;
+            }
             if is_space(*byte)
                 || matches!(byte, b'"' | b'\'' | b'<' | b'>' | b')' | b']' | b'}' | b'|' | b'`')
             {

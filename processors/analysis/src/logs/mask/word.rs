@@ -144,6 +144,11 @@ impl Scanner<'_> {
     /// A run with digits or slashes in it.
     pub(super) fn mixed(&mut self, start: usize, end: usize, classes: u8) -> usize {
         let bytes = self.bytes;
+        if classes & BACKSLASH != 0
+            && let Some(next) = self.escaped(start, end)
+        {
+            return next;
+        }
         let sign = matches!(bytes[start], b'-' | b'+') && class_at(bytes, start + 1) == DIGIT;
         let (first, stop, next) =
             if classes & SLASH != 0 { (start, end, end) } else { self.trimmed(start, end, classes) };
@@ -196,6 +201,28 @@ impl Scanner<'_> {
         }
         self.compound(first, stop);
         next
+    }
+
+    /// A run with backslashes that is no path: what is between them, for each itself.
+    fn escaped(&mut self, start: usize, end: usize) -> Option<usize> {
+        let text = &self.bytes[start..end];
+        let count = text.iter().filter(|byte| **byte == b'\\').count();
+        let is_path = count >= 2 && text[0] != b'\\' && text[text.len() - 1] != b'\\' || text.starts_with(b"\\\\") && count >= 3;
+        if is_path {
+            return None;
+        }
+        let skip = text.iter().take_while(|byte| **byte == b'\\').count();
+        if skip > 0 {
+            return Some(start + skip);
+        }
+        let len = text.iter().position(|byte| *byte == b'\\')?;
+        let classes = text[..len].iter().fold(0, |all, byte| all | class(*byte));
+        let next = if classes & (DIGIT | SLASH) == 0 {
+            self.letters(start, start + len, classes)
+        } else {
+            self.mixed(start, start + len, classes)
+        };
+        Some(next.max(start + len))
     }
 
     /// What begins with the digit at `first`, perhaps with a sign before it. `None` if it is more than a number.

@@ -11,8 +11,10 @@ const LONGEST: usize = 64;
 enum Key {
     /// Whatever is there is secret.
     Password,
-    /// A secret if it looks like one.
+    /// A secret unless it is a placeholder or a count.
     Token,
+    /// A secret only if it looks like one: the name has other uses too.
+    Weak,
     /// A scheme and a secret, or one of them.
     Authorization,
     /// Everything up to the end of the line.
@@ -71,7 +73,7 @@ fn key(name: &[u8]) -> Option<Key> {
     match text {
         b"pass" | b"pwd" | b"pw" | b"pin" if name != b"PWD" => Some(Key::Password),
         b"sig" | b"jwt" | b"auth" | b"sessionid" | b"phpsessid" | b"jsessionid" | b"xamzsignature"
-        | b"otp" => Some(Key::Token),
+        | b"otp" => Some(Key::Weak),
         b"cookie" | b"setcookie" => Some(Key::Cookie),
         _ if text.ends_with(b"authorization") => Some(Key::Authorization),
         _ if ends(&PASSWORDS) || text.ends_with(b"pwd") && name != b"PWD" => Some(Key::Password),
@@ -103,6 +105,7 @@ impl Scanner<'_> {
     #[inline]
     pub(in super::super) fn secret_after(&mut self, start: usize, end: usize) -> Option<usize> {
         match self.bytes.get(end)? {
+            b' ' if matches!(self.bytes.get(end + 1), Some(b'=' | b':')) => self.keyed(start, end),
             b' ' => {
                 let may_announce =
                     matches!(self.bytes[start], b'b' | b'B') || start > 0 && self.bytes[start - 1] == b'-';
@@ -125,6 +128,7 @@ impl Scanner<'_> {
             // `token=Token{...}` is a structure with that name.
             Key::Token if matches!(self.bytes.get(stop), Some(b'{' | b'(' | b'[')) => return None,
             Key::Token if !is_placeholder(value) && looks_secret(value, join.is_prose) => {}
+            Key::Weak if !is_placeholder(value) && looks_secret(value, true) => {}
             Key::Cookie if value.len() >= 4 => {}
             _ => return None,
         }
@@ -178,7 +182,7 @@ impl Scanner<'_> {
         }
         let ends = |byte: &u8| match kind {
             Key::Cookie => matches!(byte, b'\n' | b'\r' | b'"'),
-            Key::Token if matches!(byte, b'{' | b'(' | b'[') => true,
+            Key::Token | Key::Weak if matches!(byte, b'{' | b'(' | b'[') => true,
             _ => {
                 is_space(*byte)
                     || matches!(
