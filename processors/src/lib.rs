@@ -5,6 +5,7 @@ pub mod attributes;
 pub mod batch;
 pub mod correlate;
 pub mod detect;
+pub mod drain;
 pub mod filter;
 pub mod forward;
 pub mod log_classify;
@@ -23,6 +24,7 @@ pub const FACTORIES: &[ProcessorFactory] = &[
     batch::FACTORY,
     correlate::FACTORY,
     detect::FACTORY,
+    drain::FACTORY,
     filter::FACTORY,
     log_classify::FACTORY,
     memory_limiter::FACTORY,

@@ -6,6 +6,7 @@
 
 mod class;
 mod email;
+mod host;
 mod kind;
 mod number;
 mod scan;

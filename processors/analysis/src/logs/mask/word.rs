@@ -6,56 +6,6 @@ use super::class::{
 use super::scan::Scanner;
 use super::{Kind, email, number, secret};
 
-/// The last label of names that are hosts.
-const DOMAINS: [&[u8]; 40] = [
-    b"com",
-    b"net",
-    b"org",
-    b"edu",
-    b"gov",
-    b"mil",
-    b"int",
-    b"info",
-    b"biz",
-    b"io",
-    b"dev",
-    b"app",
-    b"cloud",
-    b"cn",
-    b"uk",
-    b"de",
-    b"jp",
-    b"fr",
-    b"ru",
-    b"hk",
-    b"mx",
-    b"br",
-    b"in",
-    b"it",
-    b"nl",
-    b"es",
-    b"eu",
-    b"us",
-    b"ca",
-    b"au",
-    b"kr",
-    b"tw",
-    b"sg",
-    b"pl",
-    b"se",
-    b"ch",
-    b"local",
-    b"internal",
-    b"svc",
-    b"lan",
-];
-
-/// What a file's name ends with where a line's number may follow.
-const SOURCES: [&[u8]; 20] = [
-    b"java", b"go", b"py", b"rs", b"c", b"cc", b"cpp", b"h", b"hpp", b"js", b"ts", b"rb", b"php", b"kt",
-    b"scala", b"cs", b"log", b"m", b"mm", b"ex",
-];
-
 impl Scanner<'_> {
     /// A run without digits and slashes.
     pub(super) fn letters(&mut self, start: usize, end: usize, classes: u8) -> usize {
@@ -207,7 +157,8 @@ impl Scanner<'_> {
     fn escaped(&mut self, start: usize, end: usize) -> Option<usize> {
         let text = &self.bytes[start..end];
         let count = text.iter().filter(|byte| **byte == b'\\').count();
-        let is_path = count >= 2 && text[0] != b'\\' && text[text.len() - 1] != b'\\' || text.starts_with(b"\\\\") && count >= 3;
+        let is_path = count >= 2 && text[0] != b'\\' && text[text.len() - 1] != b'\\'
+            || text.starts_with(b"\\\\") && count >= 3;
         if is_path {
             return None;
         }
@@ -240,16 +191,6 @@ impl Scanner<'_> {
             return Some(word);
         }
         None
-    }
-
-    /// The port after an address or a host, if one is there.
-    fn port(&mut self, end: usize) -> usize {
-        let len = if self.bytes.get(end) == Some(&b':') { digits(self.bytes, end + 1) } else { 0 };
-        if !(1..=5).contains(&len) || class_at(self.bytes, end + 1 + len) & (LETTER | OTHER) != 0 {
-            return end;
-        }
-        self.mask(end + 1, end + 1 + len, Kind::Port);
-        end + 1 + len
     }
 
     fn hex_colons(&self, start: usize, end: usize) -> Option<(Kind, usize)> {
@@ -310,46 +251,6 @@ impl Scanner<'_> {
         }
         self.mask(start, stop, Kind::Email);
         Some(stop)
-    }
-
-    /// A name with dots and a port after it.
-    fn host_port(&mut self, start: usize, end: usize, classes: u8) -> Option<usize> {
-        if classes & DOT == 0 || class_at(self.bytes, end + 1) != DIGIT {
-            return None;
-        }
-        let name = &self.bytes[start..end];
-        let label = &name[name.iter().rposition(|byte| *byte == b'.')? + 1..];
-        let is_lower = classes & UPPER == 0 || DOMAINS.contains(&label);
-        let is_named = classes & OTHER == 0 && is_lower && !name.contains(&b'_');
-        if !is_named || SOURCES.contains(&label) || label.len() < 2 {
-            return None;
-        }
-        let len = digits(self.bytes, end + 1);
-        (len <= 5 && number::ends(self.bytes, end + 1 + len) || class_at(self.bytes, end + 1 + len) == 0)
-            .then(|| {
-                self.mask(start, end, Kind::Host);
-                self.port(end)
-            })
-    }
-
-    /// Whether a name with dots is a host: by its last label, or because its labels are numbered.
-    fn is_host(&self, start: usize, end: usize, classes: u8) -> bool {
-        let name = &self.bytes[start..end];
-        if classes & (OTHER | SLASH | BACKSLASH) != 0 || name.contains(&b'_') || name.contains(&b'~') {
-            return false;
-        }
-        let last =
-            name.iter().rposition(|byte| !byte.is_ascii_lowercase()).map_or(name, |at| &name[at + 1..]);
-        let is_labelled = last.len() >= 2 && name.get(name.len().wrapping_sub(last.len() + 1)) == Some(&b'.');
-        if !is_labelled || name.iter().filter(|byte| **byte == b'.').count() < 2 {
-            return false;
-        }
-        let reversed = [&b"com."[..], b"org.", b"net.", b"io.", b"java.", b"javax.", b"de.", b"cn."];
-        if reversed.iter().any(|tld| name.starts_with(tld)) {
-            return false;
-        }
-        let is_numbered = classes & (DIGIT | UPPER) == DIGIT && name.contains(&b'-');
-        DOMAINS.contains(&last) || is_numbered && !SOURCES.contains(&last)
     }
 
     /// Letters, digits and joiners mixed: what comes before the first number in it is a word, the rest varies.

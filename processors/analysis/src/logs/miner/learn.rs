@@ -44,6 +44,30 @@ impl Miner {
         Some(self.slots.root(row.slot))
     }
 
+    /// The texts of a line at the wildcards of its template, in order. A run of variable parts is one text.
+    pub fn wildcards<'a>(&mut self, masked: &Masked<'a>) -> Vec<&'a str> {
+        self.read(masked);
+        let row = self.groups.get(&*self.scratch.glue).and_then(|group| group.look_up(&self.scratch.tokens));
+        let Some(row) = row else { return Vec::new() };
+        let mut texts = Vec::new();
+        let mut tokens = row.tokens.iter();
+        let mut parts = masked.parts.iter().peekable();
+        while let Some(part) = parts.next() {
+            let mut end = part.end;
+            while let Some(joined) = parts.next_if(|next| next.role == Role::Joined) {
+                end = joined.end;
+            }
+            match tokens.next() {
+                Some(&(STAR | MASK)) => {
+                    texts.push(masked.text.get(part.start as usize..end as usize).unwrap_or_default());
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        texts
+    }
+
     /// Adds a row to a group, and the patterns that follow from it.
     pub(super) fn add_row(&mut self, at: usize, (tokens, kinds): (Box<[u32]>, Box<[Kind]>)) -> u32 {
         let patterns = self.groups[at].patterns_with(&tokens, self.rule());

@@ -133,6 +133,11 @@ impl Miner {
         self.slots.template(slot)
     }
 
+    /// Makes the template of a line known without counting the line.
+    pub fn seed_line(&mut self, masked: &Masked<'_>) {
+        self.insert(masked);
+    }
+
     /// The template of a line as far as is known, without counting it.
     pub fn look_up(&mut self, masked: &Masked<'_>) -> Option<&Template> {
         let hash = self.key.of(masked, MAX_POSITIONS);

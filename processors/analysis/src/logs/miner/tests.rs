@@ -30,14 +30,21 @@ fn few_words_at_a_position_are_templates_of_their_own_and_many_are_a_variable() 
     let mut miner = miner();
     let users = ["ada", "ben", "cleo", "dan", "eve", "finn"];
     let line = |user: &str| format!("session opened for user {user} by (uid=0)");
-    learn(&mut miner, users[..5].iter().map(|user| line(user)).collect::<Vec<_>>().iter().map(String::as_str));
+    learn(
+        &mut miner,
+        users[..5].iter().map(|user| line(user)).collect::<Vec<_>>().iter().map(String::as_str),
+    );
     assert_eq!((miner.len(), miner.take_merges()), (5, vec![]));
     learn(&mut miner, [line(users[5]).as_str()]);
     assert_eq!(miner.len(), 1);
     let merges = miner.take_merges();
     assert_eq!(merges.len(), 6);
     let all = TemplateId::of("session opened for user <*> by (uid=<*>)");
-    assert!(merges.iter().all(|merge| merge.new == all && miner.resolve(merge.old).map(Template::id) == Some(all)));
+    assert!(
+        merges
+            .iter()
+            .all(|merge| merge.new == all && miner.resolve(merge.old).map(Template::id) == Some(all))
+    );
     assert_eq!(template(&mut miner, &line("gus")), "session opened for user <*> by (uid=<NUM>)");
     assert_eq!(total(&miner), 6);
 }
@@ -46,14 +53,24 @@ fn few_words_at_a_position_are_templates_of_their_own_and_many_are_a_variable() 
 fn a_position_with_a_number_once_varies() {
     let mut miner = miner();
     learn(&mut miner, ["limit for queue orders is none today", "limit for queue orders is 12 today"]);
-    assert_eq!(template(&mut miner, "limit for queue orders is 99 today"), "limit for queue orders is <*> today");
+    assert_eq!(
+        template(&mut miner, "limit for queue orders is 99 today"),
+        "limit for queue orders is <*> today"
+    );
     assert_eq!(miner.len(), 1);
 }
 
 #[test]
 fn lines_that_have_little_in_common_stay_apart() {
     let mut miner = miner();
-    let lines = ["open file alpha", "close socket beta", "read block gamma", "write page delta", "seek track eps", "map area zeta"];
+    let lines = [
+        "open file alpha",
+        "close socket beta",
+        "read block gamma",
+        "write page delta",
+        "seek track eps",
+        "map area zeta",
+    ];
     learn(&mut miner, lines.into_iter().chain(lines));
     assert_eq!(miner.len(), lines.len());
 }
@@ -61,7 +78,15 @@ fn lines_that_have_little_in_common_stay_apart() {
 #[test]
 fn how_long_a_list_is_does_not_matter() {
     let mut miner = miner();
-    learn(&mut miner, ["replicate blk_1 to nodes", "replicate blk_1 blk_-2, blk_3 to nodes", "took 1 2 3 and 4", "took 1 and 4"]);
+    learn(
+        &mut miner,
+        [
+            "replicate blk_1 to nodes",
+            "replicate blk_1 blk_-2, blk_3 to nodes",
+            "took 1 2 3 and 4",
+            "took 1 and 4",
+        ],
+    );
     assert_eq!(miner.len(), 2);
 }
 
@@ -88,7 +113,11 @@ fn what_is_forgotten_is_counted_as_other_and_what_is_frequent_stays() {
     let mut miner = Miner::new(Settings { max_templates: 100, ..Settings::default() });
     let mut lines = Vec::new();
     for i in 0..5_000u32 {
-        let word = |n: u32| (0..6).map(|k| char::from(b'a' + ((n.wrapping_mul(2_654_435_761) >> (k * 5)) % 26) as u8)).collect::<String>();
+        let word = |n: u32| {
+            (0..6)
+                .map(|k| char::from(b'a' + ((n.wrapping_mul(2_654_435_761) >> (k * 5)) % 26) as u8))
+                .collect::<String>()
+        };
         lines.push(format!("{} {} {}", word(i), word(i ^ 0xffff), word(i.wrapping_mul(31))));
         lines.push("the usual thing happened".to_owned());
     }
@@ -121,7 +150,9 @@ fn bytes_stay_within_the_budget_whatever_comes() {
 #[test]
 fn a_restored_miner_goes_on_alike() {
     let mut first = miner();
-    let lines: Vec<String> = (0..200).map(|i| format!("worker {} took {i} ms for job {}", ["a", "b", "c"][i % 3], i * 7)).collect();
+    let lines: Vec<String> = (0..200)
+        .map(|i| format!("worker {} took {i} ms for job {}", ["a", "b", "c"][i % 3], i * 7))
+        .collect();
     learn(&mut first, lines.iter().map(String::as_str));
     let mut second = miner();
     second.restore(&first.snapshot().unwrap()).unwrap();
@@ -151,8 +182,9 @@ fn a_damaged_snapshot_changes_nothing() {
 /// Lines that often differ in one word or two only.
 fn lines() -> impl Strategy<Value = Vec<String>> {
     let word = "[a-h]|7|get|put|node";
-    proptest::collection::vec((word, word, "go|stop", word), 0..40)
-        .prop_map(|rows| rows.into_iter().map(|(a, b, c, d)| format!("unit {a} of {b} will {c} at {d}")).collect())
+    proptest::collection::vec((word, word, "go|stop", word), 0..40).prop_map(|rows| {
+        rows.into_iter().map(|(a, b, c, d)| format!("unit {a} of {b} will {c} at {d}")).collect()
+    })
 }
 
 fn learned(lines: &[String]) -> Miner {

@@ -14,27 +14,85 @@ fn hex(prefix: &str, len: usize) -> String {
     format!("{prefix}{}", &HEX[..len])
 }
 
+/// Prefixes, and how many random characters follow.
+const PREFIXED: [(&str, usize); 54] = [
+    ("AIza", 35),
+    ("ya29.", 40),
+    ("GOCSPX-", 28),
+    ("ghp_", 36),
+    ("gho_", 36),
+    ("ghu_", 36),
+    ("ghs_", 36),
+    ("ghr_", 36),
+    ("github_pat_", 60),
+    ("glpat-", 20),
+    ("glrt-", 20),
+    ("gldt-", 20),
+    ("sk_live_", 24),
+    ("rk_live_", 24),
+    ("sk_test_", 24),
+    ("whsec_", 32),
+    ("npm_", 36),
+    ("pypi-AgEIcHlwaS5vcmc", 60),
+    ("hvs.", 24),
+    ("hvb.", 40),
+    ("sk-", 48),
+    ("sk-proj-", 48),
+    ("sk-ant-api03-", 60),
+    ("hf_", 34),
+    ("lin_api_", 40),
+    ("xoxb-12345678901-", 24),
+    ("xoxp-12345678901-", 24),
+    ("xapp-1-", 40),
+    ("NRAK-", 27),
+    ("NRJS-", 19),
+    ("HRKU-", 36),
+    ("gsk_", 52),
+    ("pplx-", 48),
+    ("nfp_", 40),
+    ("r8_", 37),
+    ("ntn_", 46),
+    ("secret_", 43),
+    ("figd_", 40),
+    ("glsa_", 41),
+    ("dckr_pat_", 27),
+    ("dp.pt.", 43),
+    ("dt0c01.", 60),
+    ("PMAK-", 59),
+    ("pscale_tkn_", 43),
+    ("tskey-auth-", 30),
+    ("EAAA", 60),
+    ("sq0atp-", 22),
+    ("sq0csp-", 43),
+    ("oy2", 43),
+    ("LTAI", 20),
+    ("FLWSECK-", 32),
+    ("tfp_", 59),
+    ("CLOJARS_", 60),
+    ("ATATT3", 60),
+];
+
+/// The same with hexadecimal digits.
+const HEXADECIMAL: [(&str, usize); 13] = [
+    ("SK", 32),
+    ("dapi", 32),
+    ("dop_v1_", 64),
+    ("doo_v1_", 64),
+    ("key-", 32),
+    ("shpat_", 32),
+    ("shpss_", 32),
+    ("shpca_", 32),
+    ("pul-", 40),
+    ("sbp_", 40),
+    ("rubygems_", 48),
+    ("squ_", 40),
+    ("bkua_", 40),
+];
+
 /// Secrets that are known by their looks: what is planted, and what must be gone.
 fn by_looks() -> Vec<String> {
-    let mut all: Vec<String> = [
-        ("AIza", 35), ("ya29.", 40), ("GOCSPX-", 28), ("ghp_", 36), ("gho_", 36), ("ghu_", 36), ("ghs_", 36), ("ghr_", 36),
-        ("github_pat_", 60), ("glpat-", 20), ("glrt-", 20), ("gldt-", 20), ("sk_live_", 24), ("rk_live_", 24), ("sk_test_", 24),
-        ("whsec_", 32), ("npm_", 36), ("pypi-AgEIcHlwaS5vcmc", 60), ("hvs.", 24), ("hvb.", 40), ("sk-", 48), ("sk-proj-", 48),
-        ("sk-ant-api03-", 60), ("hf_", 34), ("lin_api_", 40), ("xoxb-12345678901-", 24), ("xoxp-12345678901-", 24),
-        ("xapp-1-", 40), ("NRAK-", 27), ("NRJS-", 19), ("HRKU-", 36), ("gsk_", 52), ("pplx-", 48), ("nfp_", 40), ("r8_", 37),
-        ("ntn_", 46), ("secret_", 43), ("figd_", 40), ("glsa_", 41), ("dckr_pat_", 27), ("dp.pt.", 43), ("dt0c01.", 60),
-        ("PMAK-", 59), ("pscale_tkn_", 43), ("tskey-auth-", 30), ("EAAA", 60), ("sq0atp-", 22), ("sq0csp-", 43), ("oy2", 43),
-        ("LTAI", 20), ("FLWSECK-", 32), ("tfp_", 59), ("CLOJARS_", 60), ("ATATT3", 60),
-    ]
-    .map(|(prefix, len)| random(prefix, len))
-    .to_vec();
-    all.extend(
-        [
-            ("SK", 32), ("dapi", 32), ("dop_v1_", 64), ("doo_v1_", 64), ("key-", 32), ("shpat_", 32), ("shpss_", 32),
-            ("shpca_", 32), ("pul-", 40), ("sbp_", 40), ("rubygems_", 48), ("squ_", 40), ("bkua_", 40),
-        ]
-        .map(|(prefix, len)| hex(prefix, len)),
-    );
+    let mut all: Vec<String> = PREFIXED.iter().map(|(prefix, len)| random(prefix, *len)).collect();
+    all.extend(HEXADECIMAL.iter().map(|(prefix, len)| hex(prefix, *len)));
     all.push(format!("AKIA{}", &UPPER[..16]));
     all.push(format!("ASIA{}", &UPPER[..16]));
     all.push(format!("AGE-SECRET-KEY-1{UPPER}"));
@@ -77,11 +135,40 @@ fn secrets_announced_by_a_key_are_taken_out_in_every_spelling() {
     let secret = "Tr0ub4dor-3xyz9";
     let mut masker = Masker::default();
     for key in [
-        "password", "passwd", "PASSWORD", "db_password", "DB_PASSWORD", "dbPassword", "spring.datasource.password", "pwd",
-        "user-pass", "passphrase", "secret", "client_secret", "clientSecret", "api_key", "apikey", "api-key", "X-Api-Key",
-        "APIKEY", "token", "access_token", "accessToken", "refresh_token", "auth_token", "id_token", "private_key",
-        "aws_secret_access_key", "AccountKey", "SharedAccessKey", "DD_API_KEY", "NEW_RELIC_LICENSE_KEY", "HEROKU_API_KEY",
-        "encryption_key", "session_token", "credential",
+        "password",
+        "passwd",
+        "PASSWORD",
+        "db_password",
+        "DB_PASSWORD",
+        "dbPassword",
+        "spring.datasource.password",
+        "pwd",
+        "user-pass",
+        "passphrase",
+        "secret",
+        "client_secret",
+        "clientSecret",
+        "api_key",
+        "apikey",
+        "api-key",
+        "X-Api-Key",
+        "APIKEY",
+        "token",
+        "access_token",
+        "accessToken",
+        "refresh_token",
+        "auth_token",
+        "id_token",
+        "private_key",
+        "aws_secret_access_key",
+        "AccountKey",
+        "SharedAccessKey",
+        "DD_API_KEY",
+        "NEW_RELIC_LICENSE_KEY",
+        "HEROKU_API_KEY",
+        "encryption_key",
+        "session_token",
+        "credential",
     ] {
         for line in [
             format!("{key}={secret}"),
@@ -114,7 +201,10 @@ fn secrets_announced_otherwise_are_taken_out() {
         ("mongodb+srv://u:p%40ss@c.example.net/x", "mongodb+srv://u:<SECRET>@c.example.net/x"),
         ("mysql --password hunter2 -h db", "mysql --password <SECRET> -h db"),
         ("curl -u admin:hunter2 http://x.example.com", "curl -u admin:<SECRET> http://x.example.com"),
-        ("POST https://hooks.slack.com/services/T0/B0/x1y2z3 ok", "POST https://hooks.slack.com/services/<SECRET> ok"),
+        (
+            "POST https://hooks.slack.com/services/T0/B0/x1y2z3 ok",
+            "POST https://hooks.slack.com/services/<SECRET> ok",
+        ),
         ("Cookie: sid=abc123; theme=dark", "Cookie: <SECRET>"),
         (
             "key -----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY----- end",

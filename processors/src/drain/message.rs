@@ -1,0 +1,68 @@
+//! The message of a log record: where it is in the body, and how it is written back.
+
+use std::borrow::Cow;
+
+use analysis::logs::mask::Masker;
+use pdata::proto::common::{AnyValue, any_value::Value};
+
+use crate::values;
+
+/// What redaction took out: the kinds of secrets.
+pub(super) type Redacted = Vec<&'static str>;
+
+/// The message in `body`: its text, the text under `field` if it is a map, or all of it as JSON.
+pub(super) fn message<'a>(body: &'a AnyValue, field: &str) -> Option<Cow<'a, str>> {
+    match body.value.as_ref()? {
+        Value::StringValue(text) => Some(Cow::Borrowed(text)),
+        Value::KvlistValue(list) if !field.is_empty() => match values::get(&list.values, field) {
+            Some(Value::StringValue(text)) => Some(Cow::Borrowed(text)),
+            Some(value) => values::scalar_text(value),
+            None => Some(Cow::Owned(values::to_json(body).to_string())),
+        },
+        value => {
+            let text = values::scalar_text(value).map(|text| Cow::Owned(text.into_owned()));
+            Some(text.unwrap_or_else(|| Cow::Owned(values::to_json(body).to_string())))
+        }
+    }
+}
+
+/// Takes the secrets out of a body that is not just a text. A value whose key says that it is secret goes as a whole.
+pub(super) fn redact(value: &mut AnyValue, masker: &mut Masker, done: &mut Redacted) {
+    match &mut value.value {
+        Some(Value::StringValue(text)) => redact_text(text, masker, done),
+        Some(Value::ArrayValue(list)) => list.values.iter_mut().for_each(|value| redact(value, masker, done)),
+        Some(Value::KvlistValue(list)) => {
+            for entry in &mut list.values {
+                let Some(value) = &mut entry.value else { continue };
+                match &mut value.value {
+                    Some(Value::StringValue(text)) => redact_entry(&entry.key, text, masker, done),
+                    _ => redact(value, masker, done),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn redact_text(text: &mut String, masker: &mut Masker, done: &mut Redacted) {
+    let masked = masker.mask(text);
+    if !masked.redactions.is_empty() {
+        done.extend(masked.redactions.iter().map(|redaction| redaction.name));
+        *text = masked.text.to_owned();
+    }
+}
+
+/// A text and its key, looked at as `key="text"` would be.
+fn redact_entry(key: &str, text: &mut String, masker: &mut Masker, done: &mut Redacted) {
+    let before = done.len();
+    redact_text(text, masker, done);
+    if done.len() > before || text.contains(['"', '\\']) {
+        return;
+    }
+    let pair = format!("{key}=\"{text}\"");
+    let masked = masker.mask(&pair);
+    if let Some(redaction) = masked.redactions.first() {
+        done.push(redaction.name);
+        analysis::logs::template::SECRET.clone_into(text);
+    }
+}
