@@ -89,7 +89,9 @@ impl Scanner<'_> {
     /// Whether a name with dots is a host: by its last label, or because its labels are numbered.
     pub(super) fn is_host(&self, start: usize, end: usize, classes: u8) -> bool {
         let name = &self.bytes[start..end];
-        if classes & (OTHER | SLASH | BACKSLASH) != 0 || name.contains(&b'_') || name.contains(&b'~') {
+        if classes & (OTHER | SLASH | BACKSLASH) != 0
+            || name.last().is_none_or(|byte| !byte.is_ascii_lowercase())
+        {
             return false;
         }
         let last =
@@ -100,6 +102,9 @@ impl Scanner<'_> {
         }
         let reversed = [&b"com."[..], b"org.", b"net.", b"io.", b"java.", b"javax.", b"de.", b"cn."];
         if reversed.iter().any(|tld| name.starts_with(tld)) {
+            return false;
+        }
+        if name.contains(&b'_') || name.contains(&b'~') {
             return false;
         }
         let is_numbered = classes & (DIGIT | UPPER) == DIGIT && name.contains(&b'-');

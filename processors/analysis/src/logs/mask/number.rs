@@ -10,6 +10,7 @@ use super::class::{DIGIT, DOT, LETTER, class_at, digits, run};
 pub(super) type Found = Option<(Kind, usize)>;
 
 /// Whether what ends at `at` ends a word: a full stop may follow.
+#[inline]
 pub(super) fn ends(bytes: &[u8], at: usize) -> bool {
     match class_at(bytes, at) {
         0 => true,
@@ -29,7 +30,12 @@ pub(super) fn number(bytes: &[u8], at: usize) -> Found {
                 return Some(found);
             }
         }
-        Some(b'-' | b'/' | b'.') if matches!(len, 1 | 2 | 4 | 6) => {
+        Some(b'-' | b'/') if matches!(len, 1 | 2 | 4) => {
+            if let Some(end) = date(bytes, at) {
+                return Some((Kind::Time, with_time(bytes, end)));
+            }
+        }
+        Some(b'.') if len == 4 => {
             if let Some(end) = date(bytes, at) {
                 return Some((Kind::Time, with_time(bytes, end)));
             }
@@ -40,7 +46,10 @@ pub(super) fn number(bytes: &[u8], at: usize) -> Found {
         }
         _ => {}
     }
-    if let Some(end) = ip4(bytes, at) {
+    if len <= 3
+        && bytes.get(at + len) == Some(&b'.')
+        && let Some(end) = ip4(bytes, at)
+    {
         return Some((Kind::Ip, end));
     }
     if bytes[at] == b'0' && len == 1 && matches!(bytes.get(at + 1), Some(b'x' | b'X')) {

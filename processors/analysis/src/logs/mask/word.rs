@@ -75,7 +75,8 @@ impl Scanner<'_> {
         while start < end && class(self.bytes[start]) & (DOT | JOINER) != 0 && self.bytes[start] != b'_' {
             start += 1;
         }
-        if classes & DOT != 0 {
+        // Among letters alone a run of dots is rare, and at the end it goes as it is.
+        if classes & DOT != 0 && classes & DIGIT != 0 {
             let mut was_dot = false;
             for at in start..end {
                 let is_dot = self.bytes[at] == b'.';
@@ -202,8 +203,12 @@ impl Scanner<'_> {
         let bytes = self.bytes;
         if bytes[start] == b'/'
             && class_at(bytes, start + 1) == DIGIT
-            && number::ip4(bytes, start + 1).is_some()
+            && let Some(stop) = number::ip4(bytes, start + 1)
         {
+            if number::ends(bytes, stop) {
+                self.mask(start + 1, stop, Kind::Ip);
+                return self.port(stop);
+            }
             return start + 1;
         }
         let slashes = bytes[start..end].iter().filter(|byte| **byte == b'/').count();
@@ -266,6 +271,10 @@ impl Scanner<'_> {
                 // A joiner and a sign, as in `blk_-7`.
                 self.word(start, at);
                 return self.varying(at, end);
+            }
+            if class(bytes[at]) == DIGIT && run(bytes, at, DIGIT) >= end {
+                self.word(start, at);
+                return self.mask(at, end, Kind::Number);
             }
             let stop = run(bytes, at, LETTER | DIGIT | OTHER).min(end);
             if number::uuid(bytes, at) && at + 36 <= end {

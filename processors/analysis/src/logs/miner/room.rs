@@ -6,7 +6,7 @@ use super::learn::{group_cost, row_cost};
 use super::words::SECRET;
 
 /// After making room, so many hundredths of the budget are used.
-const LEAVE_PERCENT: usize = 85;
+const LEAVE_PERCENT: usize = 70;
 
 impl Miner {
     /// Makes room if the budget is used up. The newest row of the group at `newest` stays.
@@ -19,11 +19,8 @@ impl Miner {
         if !is_full {
             return;
         }
+        self.forget_least(newest);
         self.compact_words();
-        if self.bytes() > budget || self.slots.live() > self.settings.max_templates {
-            self.forget_least(newest);
-            self.compact_words();
-        }
     }
 
     /// Forgets half of the rows of a group that has too many: what covers them remembers enough, and the others are

@@ -28,10 +28,18 @@ pub(in super::super) fn is_key(name: &[u8]) -> bool {
 
 /// What the name of a key says. Case and joiners do not matter.
 fn key(name: &[u8]) -> Option<Key> {
-    if !matches!(
-        name.last()? | 0x20,
-        b'd' | b's' | b'e' | b't' | b'n' | b'y' | b'h' | b'l' | b'g' | b'w' | b'k'
-    ) {
+    // How the names below end; most words are told by it.
+    let [.., before, last] = name else { return None };
+    let known = match last | 0x20 {
+        b'd' => matches!(before | 0x20, b'r' | b'w' | b'i'),
+        b'e' => matches!(before | 0x20, b's' | b'd' | b'i' | b'r'),
+        b't' => matches!(before | 0x20, b'r' | b'e' | b'w'),
+        b'n' => matches!(before | 0x20, b'i' | b'e' | b'o'),
+        b's' => matches!(before | 0x20, b's' | b'l'),
+        b'y' | b'l' | b'h' | b'g' | b'w' | b'p' => matches!(before | 0x20, b'e' | b'a' | b't' | b'i' | b'p'),
+        _ => false,
+    };
+    if !known {
         return None;
     }
     let mut buffer = [0; LONGEST];
