@@ -26,11 +26,10 @@ pub(in super::super) fn is_key(name: &[u8]) -> bool {
     key(name).is_some()
 }
 
-/// What the name of a key says. Case and joiners do not matter.
-fn key(name: &[u8]) -> Option<Key> {
-    // How the names below end; most words are told by it.
-    let [.., before, last] = name else { return None };
-    let known = match last | 0x20 {
+/// Whether a name ends as one of the names below does: most words do not.
+fn may_be_key(name: &[u8]) -> bool {
+    let [.., before, last] = name else { return false };
+    match last | 0x20 {
         b'd' => matches!(before | 0x20, b'r' | b'w' | b'i'),
         b'e' => matches!(before | 0x20, b's' | b'd' | b'i' | b'r'),
         b't' => matches!(before | 0x20, b'r' | b'e' | b'w'),
@@ -38,8 +37,12 @@ fn key(name: &[u8]) -> Option<Key> {
         b's' => matches!(before | 0x20, b's' | b'l'),
         b'y' | b'l' | b'h' | b'g' | b'w' | b'p' => matches!(before | 0x20, b'e' | b'a' | b't' | b'i' | b'p'),
         _ => false,
-    };
-    if !known {
+    }
+}
+
+/// What the name of a key says. Case and joiners do not matter.
+fn key(name: &[u8]) -> Option<Key> {
+    if !may_be_key(name) {
         return None;
     }
     let mut buffer = [0; LONGEST];
@@ -339,7 +342,8 @@ fn is_placeholder(value: &[u8]) -> bool {
 fn looks_secret(value: &[u8], is_prose: bool) -> bool {
     let has_digit = value.iter().any(u8::is_ascii_digit);
     let is_count = value.iter().all(u8::is_ascii_digit) && value.len() < 6;
-    let is_class = value.contains(&b'.') && !has_digit;
+    // `com.example.Proxy`, `com.example.Proxy@2bd79ce`.
+    let is_class = value.contains(&b'.') && (!has_digit || value.contains(&b'@'));
     !is_count
         && if is_prose {
             value.len() >= 6 && has_digit && !is_class || value.len() >= 20 && !is_class

@@ -1,6 +1,8 @@
 //! What is secret, and what is not. The secrets are made up, and put together here so that nobody takes them for leaked.
 
+use crate::logs::Miner;
 use crate::logs::mask::Masker;
+use crate::logs::miner::Settings;
 
 const RANDOM: &str = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0u1V2w3X4y5Z6a7B8c9D0e1F2g3H4i5J6k7L8m9N0";
 const HEX: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
@@ -227,6 +229,7 @@ fn what_only_looks_secret_stays() {
         "org.apache.hadoop.security.token.SecretManager started",
         "Token: Token { kind: ContainerToken, service: 10.0.0.1:8030 }",
         "token=Token{a64f992 Record}",
+        "bad token: com.example.os.Proxy@2bd79ce",
         "max_tokens=4096 prompt_tokens: 12 token: 3",
         "password: <SECRET> token=*** secret=${SECRET} api_key=null",
         "Failed password for root from 10.0.0.1 port 22 ssh2",
@@ -244,5 +247,32 @@ fn what_only_looks_secret_stays() {
         "s3://bucket/key-2024/part-0001",
     ] {
         assert_eq!(masker.redact(line), line);
+    }
+}
+
+#[test]
+fn no_planted_secret_is_left_in_lines_templates_parameters_or_snapshots() {
+    let mut masker = Masker::default();
+    let mut miner = Miner::new(Settings::default());
+    let secrets = by_looks();
+    let mut left = String::new();
+    for (i, secret) in secrets.iter().cycle().take(20 * secrets.len()).enumerate() {
+        let line = match i % 5 {
+            0 => format!("request {i} from 10.0.0.{} used {secret}", i % 250),
+            1 => format!("worker-{i} loaded password={secret} for shop"),
+            2 => format!("{{\"id\":{i},\"token\":\"{secret}\"}}"),
+            3 => format!("step {i}: GET https://example.com/a?api_key={} failed", secret.replace(' ', "")),
+            _ => format!("retry {i} with header Authorization: Bearer {} now", secret.replace(' ', "")),
+        };
+        let masked = masker.mask(&line);
+        left.push_str(masked.text);
+        masked.parameters().for_each(|(_, text)| left.push_str(text));
+        miner.learn(&masked);
+    }
+    miner.templates().for_each(|(template, _)| left.push_str(template.text()));
+    left.push_str(&String::from_utf8_lossy(&miner.snapshot().unwrap()));
+    for secret in &secrets {
+        let compact = secret.replace(' ', "");
+        assert!(!left.contains(secret.as_str()) && !left.contains(&compact), "{secret}");
     }
 }
