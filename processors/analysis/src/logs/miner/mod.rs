@@ -2,7 +2,7 @@
 //!
 //! In: lines taken apart ([`Masked`]). Out: their templates, exact counts, and a [`Merge`] whenever templates turn out to
 //! be one. Lines of a kind seen before are found by a hash in a table of fixed size; the others by their shape and
-//! words ([`group`]). Everything is bounded: when the budget is used up, what was seen least and longest ago is
+//! words (`group`). Everything is bounded: when the budget is used up, what was seen least and longest ago is
 //! forgotten, and its lines are counted as other.
 //!
 //! After Drain (He et al., ICWS 2017) in that lines are first told apart by shape and then by similarity, but without its
