@@ -15,6 +15,7 @@ pub mod normalize;
 pub mod resource;
 mod resource_cache;
 mod values;
+mod watched_file;
 
 use component::{ConnectorFactory, ProcessorFactory};
 

@@ -7,11 +7,13 @@
 //! - [`correlate`]: which departures belong together, and what is at the root of them;
 //! - [`graph`]: who calls whom;
 //! - [`logs`]: what log lines say;
-//! - [`identity`] and [`table`]: how a series is recognised again, and how many are kept.
+//! - [`identity`] and [`table`]: how a series is recognised again, and how many are kept;
+//! - [`snapshot`]: what was learned, kept over a restart.
 
 pub mod correlate;
 pub mod detect;
 pub mod graph;
 pub mod identity;
 pub mod logs;
+pub mod snapshot;
 pub mod table;

@@ -37,7 +37,7 @@ pub struct Config {
     /// Whether variable parts stand in the template as what they are, such as `<IP>`, instead of `<*>`. The template's
     /// id does not depend on it.
     pub typed_masks: bool,
-    /// Whether secrets are taken out of the body. Templates never hold any.
+    /// Whether secrets are taken out of the body and the record's attributes. Templates never hold any.
     pub redact: bool,
     /// Whether email addresses are taken out too.
     pub redact_emails: bool,

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use analysis::logs::mask::Masker;
-use pdata::proto::common::{AnyValue, any_value::Value};
+use analysis::logs::mask::{self, Masker};
+use pdata::proto::common::{AnyValue, KeyValue, any_value::Value};
 
 use crate::values;
 
@@ -26,22 +26,50 @@ pub(super) fn message<'a>(body: &'a AnyValue, field: &str) -> Option<Cow<'a, str
     }
 }
 
-/// Takes the secrets out of a body that is not just a text. A value whose key says that it is secret goes as a whole.
+/// Takes the secrets out of a body that is not just a text.
 pub(super) fn redact(value: &mut AnyValue, masker: &mut Masker, done: &mut Redacted) {
     match &mut value.value {
         Some(Value::StringValue(text)) => redact_text(text, masker, done),
         Some(Value::ArrayValue(list)) => list.values.iter_mut().for_each(|value| redact(value, masker, done)),
-        Some(Value::KvlistValue(list)) => {
-            for entry in &mut list.values {
-                let Some(value) = &mut entry.value else { continue };
-                match &mut value.value {
-                    Some(Value::StringValue(text)) => redact_entry(&entry.key, text, masker, done),
-                    _ => redact(value, masker, done),
-                }
-            }
-        }
+        Some(Value::KvlistValue(list)) => redact_entries(&mut list.values, masker, done),
         _ => {}
     }
+}
+
+/// Takes the secrets out of attributes. A value whose key says that it is secret goes as a whole.
+pub(super) fn redact_entries(entries: &mut [KeyValue], masker: &mut Masker, done: &mut Redacted) {
+    for KeyValue { key, value, .. } in entries {
+        if let Some(value) = value {
+            redact_entry(key, value, masker, done);
+        }
+    }
+}
+
+fn redact_entry(key: &str, value: &mut AnyValue, masker: &mut Masker, done: &mut Redacted) {
+    match &mut value.value {
+        Some(Value::ArrayValue(list)) => {
+            list.values.iter_mut().for_each(|value| redact_entry(key, value, masker, done));
+            return;
+        }
+        Some(scalar) => {
+            if let Some(name) = values::scalar_text(scalar).and_then(|text| announced(key, &text, masker)) {
+                done.push(name);
+                *value = values::string(analysis::logs::template::SECRET);
+                return;
+            }
+        }
+        None => return,
+    }
+    redact(value, masker, done);
+}
+
+/// What kind of secret `text` is because of its key: looked at as `key="text"` would be.
+fn announced(key: &str, text: &str, masker: &mut Masker) -> Option<&'static str> {
+    if !mask::is_secret_key(key) {
+        return None;
+    }
+    let pair = format!("{key}=\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    masker.mask(&pair).redactions.first().map(|redaction| redaction.name)
 }
 
 fn redact_text(text: &mut String, masker: &mut Masker, done: &mut Redacted) {
@@ -49,20 +77,5 @@ fn redact_text(text: &mut String, masker: &mut Masker, done: &mut Redacted) {
     if !masked.redactions.is_empty() {
         done.extend(masked.redactions.iter().map(|redaction| redaction.name));
         *text = masked.text.to_owned();
-    }
-}
-
-/// A text and its key, looked at as `key="text"` would be.
-fn redact_entry(key: &str, text: &mut String, masker: &mut Masker, done: &mut Redacted) {
-    let before = done.len();
-    redact_text(text, masker, done);
-    if done.len() > before || text.contains(['"', '\\']) {
-        return;
-    }
-    let pair = format!("{key}=\"{text}\"");
-    let masked = masker.mask(&pair);
-    if let Some(redaction) = masked.redactions.first() {
-        done.push(redaction.name);
-        analysis::logs::template::SECRET.clone_into(text);
     }
 }

@@ -173,7 +173,22 @@ impl Drain {
 
     fn record(&mut self, record: &mut LogRecord) -> Option<Template> {
         let LogRecord { body, attributes, .. } = record;
-        let body = body.as_mut()?;
+        let mut done = Vec::new();
+        if self.config.redact {
+            message::redact_entries(attributes, &mut self.masker, &mut done);
+        }
+        let template = body.as_mut().and_then(|body| self.body(body, attributes, &mut done));
+        done.into_iter().for_each(|kind| self.counters.redacted(kind));
+        template
+    }
+
+    /// Learns from a body and takes its secrets out. Returns its template.
+    fn body(
+        &mut self,
+        body: &mut AnyValue,
+        attributes: &mut Vec<KeyValue>,
+        done: &mut message::Redacted,
+    ) -> Option<Template> {
         let (template, text) = match message::message(body, &self.config.body_field) {
             Some(text) if !text.trim().is_empty() => self.line(&text, attributes),
             _ => return None,
@@ -182,11 +197,7 @@ impl Drain {
             match (&mut body.value, text) {
                 (Some(Value::StringValue(body)), Some(text)) => *body = text,
                 (Some(Value::StringValue(_)), None) => {}
-                _ => {
-                    let mut done = Vec::new();
-                    message::redact(body, &mut self.masker, &mut done);
-                    done.into_iter().for_each(|kind| self.counters.redacted(kind));
-                }
+                _ => message::redact(body, &mut self.masker, done),
             }
         }
         Some(template)

@@ -134,6 +134,39 @@ fn the_message_in_a_map_is_found_and_all_of_the_map_is_redacted() {
 }
 
 #[test]
+fn values_of_secret_keys_go_as_a_whole_whatever_is_in_them_in_the_body_and_in_attributes() {
+    let entry = |key: &str, value| KeyValue {
+        key: key.to_owned(),
+        value: Some(AnyValue { value: Some(value) }),
+        ..KeyValue::default()
+    };
+    let text = |text: &str| Value::StringValue(text.to_owned());
+    let list = Value::ArrayValue(ArrayValue { values: vec![values::string("s3cr3t-one")] });
+    let inner = Value::KvlistValue(KeyValueList { values: vec![entry("passwd", text("in a map"))] });
+    let entries = vec![
+        entry("password", text(r#"qu"ote\s"#)),
+        entry("pin", Value::IntValue(4711)),
+        entry("client_secret", list),
+        entry("Authorization", text("Token t0ps3cret")),
+        entry("nested", inner),
+        entry("note", text("token=abcdef123456 and more")),
+        entry("tokens", Value::IntValue(17)),
+        entry("token", text("***")),
+    ];
+    let expected = r#"{"Authorization":"<SECRET>","client_secret":["<SECRET>"],"nested":{"passwd":"<SECRET>"},"note":"token=<SECRET> and more","password":"<SECRET>","pin":"<SECRET>","token":"***","tokens":17}"#;
+    let map = || AnyValue { value: Some(Value::KvlistValue(KeyValueList { values: entries.clone() })) };
+    let mut drain = drain(at_once());
+    assert_eq!(body(&run(&mut drain, batch_of("shop", vec![map()]))[0]), expected);
+    let record = LogRecord { attributes: entries.clone(), ..LogRecord::default() };
+    let scope = ScopeLogs { log_records: vec![record], ..ScopeLogs::default() };
+    let group = ResourceLogs { scope_logs: vec![scope], ..ResourceLogs::default() };
+    let logs = Logs::from_message(LogsData { resource_logs: vec![group] });
+    let attributes = run(&mut drain, logs.into()).remove(0).attributes;
+    let attributes = AnyValue { value: Some(Value::KvlistValue(KeyValueList { values: attributes })) };
+    assert_eq!(values::to_json(&attributes).to_string(), expected);
+}
+
+#[test]
 fn parameters_and_wildcards_are_written_by_what_they_are() {
     let rules = vec![MaskingRule { name: "cart".to_owned(), pattern: "cart [a-z]+".to_owned() }];
     let mut drain =

@@ -1,13 +1,13 @@
 #![doc = include_str!("README.md")]
 
 mod config;
-mod feedback_file;
+mod feedback;
 mod records;
 #[cfg(test)]
 mod tests;
 
-use analysis::logs::classify::{Class, ClassSet, Classifier, N_CLASSES};
-use analysis::logs::cluster::{Builtin, Clusters, EmbedError, Embedder, SnapshotError};
+use analysis::logs::classify::{Class, ClassSet, Classifier, Feedback, N_CLASSES};
+use analysis::logs::cluster::{Builtin, Clusters, ClustersError, EmbedError, Embedder};
 use component::{
     Affinity, BuildError, ConfigSpec, Context, Counter, Gauge, HealthReporter, Output, ProcessError,
     Processor, ProcessorFactory, Stability,
@@ -18,9 +18,9 @@ use pdata::{Batch, Signal, SignalSet, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use self::config::{Clusters as ClusterConfig, Config, Embedder as EmbedderConfig, EmbedderKind};
-use self::feedback_file::FeedbackFile;
 use self::records::{CLASS, CLUSTER, Message};
 use crate::values;
+use crate::watched_file::WatchedFile;
 
 /// Which classes a template had when it was put into a cluster does not depend on what the user wants to see.
 const CLUSTER_CONFIDENCE: f32 = 0.5;
@@ -36,7 +36,8 @@ pub const FACTORY: ProcessorFactory = ProcessorFactory {
     create: |section, context| {
         let config: Config = section.parse()?;
         let other = |error: &dyn std::error::Error| BuildError::other(error.to_string());
-        let feedback = config.feedback_file.as_deref().map(FeedbackFile::open).transpose();
+        let open = |path| WatchedFile::open("feedback file", path, feedback::parse);
+        let feedback = config.feedback_file.as_deref().map(open).transpose();
         let feedback = feedback.map_err(|error| other(&error))?;
         let clusters = clusters(&config).map_err(|error| other(&error))?;
         Ok(Box::new(LogClassify::new(config, feedback, clusters, context)))
@@ -48,7 +49,7 @@ struct LogClassify {
     allowed: ClassSet,
     classifier: Classifier,
     clusters: Option<Clusters>,
-    feedback: Option<FeedbackFile>,
+    feedback: Option<WatchedFile<Vec<Feedback>>>,
     next_look: Timestamp,
     health: HealthReporter,
     counters: Counters,
@@ -87,7 +88,7 @@ fn clusters(config: &Config) -> Result<Option<Clusters>, EmbedError> {
 impl LogClassify {
     fn new(
         config: Config,
-        feedback: Option<FeedbackFile>,
+        feedback: Option<WatchedFile<Vec<Feedback>>>,
         clusters: Option<Clusters>,
         context: &Context,
     ) -> Self {
@@ -109,7 +110,7 @@ impl LogClassify {
     fn learn(&mut self) {
         let Some(file) = &self.feedback else { return };
         self.classifier.forget_feedback();
-        let refused = file.entries().iter().filter(|entry| !self.classifier.feedback(entry)).count();
+        let refused = file.content().iter().filter(|entry| !self.classifier.feedback(entry)).count();
         if refused > 0 {
             tracing::warn!(refused, "there is more feedback than `max_templates`; the rest is not used");
         }
@@ -198,7 +199,7 @@ impl Processor for LogClassify {
         classifier.restore(&saved.classifier).map_err(|error| unusable(&error))?;
         if let (Some(clusters), Some(saved)) = (&mut self.clusters, &saved.clusters) {
             match clusters.restore(saved) {
-                Err(error @ SnapshotError::Embedder { .. }) => {
+                Err(error @ ClustersError::Embedder { .. }) => {
                     tracing::warn!(%error, "clusters begin anew");
                 }
                 restored => restored.map_err(|error| unusable(&error))?,

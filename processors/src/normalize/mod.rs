@@ -23,6 +23,7 @@ use self::records::{Repair, Repaired};
 use self::registry::Registry;
 use self::times::Judge;
 use crate::resource_cache::{ResourceCache, rewrite};
+use crate::watched_file::WatchedFile;
 
 /// Builds `normalize` processors.
 pub const FACTORY: ProcessorFactory = ProcessorFactory {
@@ -37,7 +38,7 @@ pub const FACTORY: ProcessorFactory = ProcessorFactory {
         let registry = config
             .service_registry
             .as_deref()
-            .map(Registry::open)
+            .map(|path| WatchedFile::open("service registry", path, Registry::parse))
             .transpose()
             .map_err(|error| BuildError::other(error.to_string()))?;
         Ok(Box::new(Normalize::new(config, registry, context)))
@@ -46,7 +47,7 @@ pub const FACTORY: ProcessorFactory = ProcessorFactory {
 
 struct Normalize {
     config: Config,
-    registry: Option<Registry>,
+    registry: Option<WatchedFile<Registry>>,
     next_look: Timestamp,
     cache: ResourceCache,
     clock: Clock,
@@ -94,7 +95,7 @@ impl Processor for Normalize {
 }
 
 impl Normalize {
-    fn new(config: Config, registry: Option<Registry>, context: &Context) -> Self {
+    fn new(config: Config, registry: Option<WatchedFile<Registry>>, context: &Context) -> Self {
         Self {
             config,
             registry,
@@ -111,7 +112,7 @@ impl Normalize {
         if !config.identity && !config.semantic_conventions && self.registry.is_none() {
             return batch;
         }
-        let (registry, cache) = (self.registry.as_ref(), &mut self.cache);
+        let (registry, cache) = (self.registry.as_ref().map(WatchedFile::content), &mut self.cache);
         let files = match &batch {
             Batch::Logs(logs) if config.identity => log_files(logs.view()),
             _ => Vec::new(),

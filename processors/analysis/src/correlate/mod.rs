@@ -21,9 +21,9 @@ use self::calls::{Calls, SavedCalls};
 use self::evidence::{Symptom, identity};
 use self::incident::Case;
 pub use self::incident::Lifecycle;
-use crate::detect::watcher::SnapshotError;
 use crate::detect::{Findings, Settings};
 use crate::graph::{SavedGraph, ServiceGraph};
+use crate::snapshot::{self, SnapshotError};
 
 /// More cases than this are not kept: the oldest suspicion makes room.
 const MOST_CASES: usize = 256;
@@ -149,7 +149,7 @@ impl Correlator {
     pub fn snapshot(&self) -> Result<Vec<u8>, SnapshotError> {
         let (graph, calls) = (SavedGraph::from(&self.graph), self.calls.save());
         let state = Writing { graph, calls, cases: &self.cases, now: self.now };
-        postcard::to_allocvec(&(VERSION, state)).map_err(|_| SnapshotError::Damaged)
+        snapshot::encode(VERSION, &state)
     }
 
     /// Takes over what an earlier one knew.
@@ -157,12 +157,7 @@ impl Correlator {
     /// # Errors
     /// If the snapshot is damaged or of another version; nothing has changed then.
     pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
-        let (version, rest) =
-            postcard::take_from_bytes::<u32>(snapshot).map_err(|_| SnapshotError::Damaged)?;
-        if version != VERSION {
-            return Err(SnapshotError::Version { found: version, expected: VERSION });
-        }
-        let saved: Reading = postcard::from_bytes(rest).map_err(|_| SnapshotError::Damaged)?;
+        let saved: Reading = snapshot::decode(VERSION, snapshot)?;
         self.graph = saved.graph.into();
         self.calls.restore(saved.calls);
         self.cases = saved.cases;

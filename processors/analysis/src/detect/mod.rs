@@ -24,4 +24,4 @@ pub use episode::Episode;
 pub use findings::{Findings, Label, Named};
 pub use point::{Direction, Nature, Point, Unit};
 pub use series::{Ignored, Scored, Series, Settings};
-pub use watcher::{Limits, SnapshotError, Watcher};
+pub use watcher::{Limits, Watcher};

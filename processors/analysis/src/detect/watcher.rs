@@ -12,6 +12,7 @@ use super::point::Point;
 use super::series::{Series, Settings};
 use super::spans::SpanWindows;
 use crate::identity::Identity;
+use crate::snapshot::{self, SnapshotError};
 use crate::table::{Saved, Table};
 
 /// Who sent something.
@@ -113,22 +114,6 @@ pub struct Watcher {
     logs: LogWindows,
 }
 
-/// Why a snapshot was not taken over.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SnapshotError {
-    /// It was written by another version.
-    #[error("the snapshot has version {found}, this build reads {expected}")]
-    Version {
-        /// The snapshot's.
-        found: u32,
-        /// This build's.
-        expected: u32,
-    },
-    /// It is damaged.
-    #[error("the snapshot is damaged")]
-    Damaged,
-}
-
 /// Counts up when the layout of anything below changes.
 const VERSION: u32 = 3;
 
@@ -217,7 +202,7 @@ impl Watcher {
             spans: &self.spans,
             logs: &self.logs,
         };
-        postcard::to_allocvec(&(VERSION, state)).map_err(|_| SnapshotError::Damaged)
+        snapshot::encode(VERSION, &state)
     }
 
     /// Takes over what an earlier one learned.
@@ -225,12 +210,7 @@ impl Watcher {
     /// # Errors
     /// If the snapshot is damaged or of another version; nothing has changed then.
     pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
-        let (version, rest) =
-            postcard::take_from_bytes::<u32>(snapshot).map_err(|_| SnapshotError::Damaged)?;
-        if version != VERSION {
-            return Err(SnapshotError::Version { found: version, expected: VERSION });
-        }
-        let saved: Reading = postcard::from_bytes(rest).map_err(|_| SnapshotError::Damaged)?;
+        let saved: Reading = snapshot::decode(VERSION, snapshot)?;
         self.series.table = saved.series.into_table(self.limits.series);
         self.series.newest = saved.newest;
         self.memories = saved.memories.into_table(self.limits.series);

@@ -27,8 +27,10 @@ use self::feedback::Lessons;
 pub use self::feedback::{Feedback, Subject};
 pub use self::severity::Severity;
 use super::TemplateId;
-use super::words::Words;
+use super::mask::Masker;
+use super::words::{self, Words};
 use crate::identity::Identity;
+use crate::snapshot::{self, SnapshotError};
 use crate::table::Table;
 
 /// How many templates are kept to learn beside them.
@@ -97,29 +99,18 @@ pub struct Classifier {
     pending: BTreeMap<TemplateId, (ClassSet, ClassSet)>,
     max_templates: usize,
     words: Words,
-}
-
-/// Why a snapshot cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SnapshotError {
-    /// It is damaged, or of another version.
-    #[error("the classifier's state is damaged or of another version")]
-    Malformed,
-    /// It cannot be written.
-    #[error("the classifier's state cannot be written: {0}")]
-    Encode(#[from] postcard::Error),
+    /// What is remembered has no secrets, whatever is read.
+    masker: Masker,
 }
 
 #[derive(Serialize)]
-struct SnapshotRef<'a> {
-    version: u32,
+struct Writing<'a> {
     lessons: &'a Lessons,
     pending: &'a BTreeMap<TemplateId, (ClassSet, ClassSet)>,
 }
 
 #[derive(Deserialize)]
-struct Snapshot {
-    version: u32,
+struct Saved {
     lessons: Lessons,
     pending: BTreeMap<TemplateId, (ClassSet, ClassSet)>,
 }
@@ -133,6 +124,7 @@ impl Classifier {
             pending: BTreeMap::new(),
             max_templates,
             words: Words::default(),
+            masker: Masker::default(),
         }
     }
 
@@ -208,8 +200,7 @@ impl Classifier {
     /// # Errors
     /// If it cannot be encoded.
     pub fn snapshot(&self) -> Result<Vec<u8>, SnapshotError> {
-        let snapshot = SnapshotRef { version: VERSION, lessons: &self.lessons, pending: &self.pending };
-        Ok(postcard::to_allocvec(&snapshot)?)
+        snapshot::encode(VERSION, &Writing { lessons: &self.lessons, pending: &self.pending })
     }
 
     /// Takes over what another instance has learnt.
@@ -217,9 +208,9 @@ impl Classifier {
     /// # Errors
     /// If the snapshot is damaged or of another version; nothing is changed then.
     pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
-        let mut saved: Snapshot = postcard::from_bytes(snapshot).map_err(|_| SnapshotError::Malformed)?;
-        if saved.version != VERSION || !saved.lessons.is_sound() {
-            return Err(SnapshotError::Malformed);
+        let mut saved: Saved = snapshot::decode(VERSION, snapshot)?;
+        if !saved.lessons.is_sound() {
+            return Err(SnapshotError::Damaged);
         }
         saved.lessons.limit_as(&self.lessons);
         (self.lessons, self.pending) = (saved.lessons, saved.pending);
@@ -257,10 +248,12 @@ impl Classifier {
         let template = line.template.map_or_else(|| words_id(&self.words), |(id, _)| id);
         let mut evidence = prior(&self.words);
         let before = evidence.log_odds();
-        self.lessons.note(template, line.template.map_or(self.words.text(), |(_, text)| text), &before);
+        let text = match line.template {
+            Some((_, text)) => words::head(&self.masker.redact(text)).to_owned(),
+            None => Words::of(&self.masker.redact(line.body)).text().to_owned(),
+        };
+        self.lessons.note(template, &text, &before);
         if let Some((add, remove)) = self.pending.remove(&template) {
-            let text =
-                line.template.map_or_else(|| self.words.text().to_owned(), |(_, text)| text.to_owned());
             self.lessons.learn(&text, &before, add, remove);
         }
         line.parameters.read(&mut evidence);

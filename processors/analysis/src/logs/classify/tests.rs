@@ -261,6 +261,23 @@ fn a_restored_classifier_knows_what_was_taught() {
 }
 
 #[test]
+fn what_is_remembered_has_no_secrets() {
+    let mut classifier = Classifier::new(100);
+    found(&mut classifier, "login of ada with password=correcthorse failed");
+    let id = TemplateId::of("whatever");
+    let line = Line {
+        template: Some((id, "login of <*> with passphrase: batterystaple")),
+        body: "",
+        severity: Severity::Info,
+        parameters: Parameters::default(),
+    };
+    classifier.read(&line);
+    let state = classifier.snapshot().unwrap();
+    let state = String::from_utf8_lossy(&state);
+    assert!(state.contains("login") && !state.contains("correct") && !state.contains("battery"), "{state}");
+}
+
+#[test]
 fn memory_is_bounded_whatever_comes() {
     let mut classifier = Classifier::new(50);
     for n in 0..500 {

@@ -22,7 +22,9 @@ use self::embedder::cosine;
 pub use self::embedder::{EmbedError, Embedder};
 use super::TemplateId;
 use super::classify::ClassSet;
+use super::mask::Masker;
 use super::words::Words;
+use crate::snapshot::{self, SnapshotError};
 use crate::table::{Saved, Table};
 
 /// How much nearer having the same classes brings two templates, and how much further having others.
@@ -54,14 +56,16 @@ pub struct Clusters {
     similarity: f32,
     leaders: Table<Leader>,
     members: Table<Member>,
+    /// Vectors are made of texts without secrets.
+    masker: Masker,
 }
 
-/// Why a snapshot cannot be used.
+/// Why what was learnt cannot be kept or taken over.
 #[derive(Debug, thiserror::Error)]
-pub enum SnapshotError {
-    /// It is damaged, or of another version.
-    #[error("the clusters' state is damaged or of another version")]
-    Malformed,
+pub enum ClustersError {
+    /// It is damaged, of another version, or cannot be written.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// Its vectors are of another embedder.
     #[error("the clusters were made by the embedder `{theirs}`, not by `{ours}`")]
     Embedder {
@@ -70,17 +74,13 @@ pub enum SnapshotError {
         /// What would go on.
         ours: String,
     },
-    /// It cannot be written.
-    #[error("the clusters' state cannot be written: {0}")]
-    Encode(#[from] postcard::Error),
     /// The embedder's own state cannot be written or read.
     #[error(transparent)]
     State(#[from] EmbedError),
 }
 
 #[derive(Serialize)]
-struct SnapshotRef<'a> {
-    version: u32,
+struct Writing<'a> {
     embedder: &'a str,
     state: Vec<u8>,
     leaders: &'a Table<Leader>,
@@ -88,8 +88,7 @@ struct SnapshotRef<'a> {
 }
 
 #[derive(Deserialize)]
-struct Snapshot {
-    version: u32,
+struct Reading {
     embedder: String,
     state: Vec<u8>,
     leaders: Saved<Leader>,
@@ -104,6 +103,7 @@ impl Clusters {
             embedder,
             leaders: Table::new(max_templates),
             members: Table::new(max_templates),
+            masker: Masker::default(),
         }
     }
 
@@ -128,8 +128,9 @@ impl Clusters {
         if let Some(known) = self.get(template) {
             return Ok(known);
         }
-        let vector = self.embedder.embed(text)?;
-        let sides = Sides::of(&concepts::of(&Words::of(text)));
+        let text = self.masker.redact(text);
+        let vector = self.embedder.embed(&text)?;
+        let sides = Sides::of(&concepts::of(&Words::of(&text)));
         let candidate = Leader { template, vector, classes, sides };
         let nearest = self
             .leaders
@@ -166,29 +167,25 @@ impl Clusters {
     ///
     /// # Errors
     /// If it cannot be encoded.
-    pub fn snapshot(&self) -> Result<Vec<u8>, SnapshotError> {
-        let snapshot = SnapshotRef {
-            version: VERSION,
+    pub fn snapshot(&self) -> Result<Vec<u8>, ClustersError> {
+        let state = Writing {
             embedder: self.embedder.id(),
             state: self.embedder.snapshot()?,
             leaders: &self.leaders,
             members: &self.members,
         };
-        Ok(postcard::to_allocvec(&snapshot)?)
+        Ok(snapshot::encode(VERSION, &state)?)
     }
 
     /// Takes over what another instance has learnt.
     ///
     /// # Errors
     /// If the snapshot is damaged, of another version or of another embedder; nothing is changed then.
-    pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
-        let saved: Snapshot = postcard::from_bytes(snapshot).map_err(|_| SnapshotError::Malformed)?;
-        if saved.version != VERSION {
-            return Err(SnapshotError::Malformed);
-        }
+    pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), ClustersError> {
+        let saved: Reading = snapshot::decode(VERSION, snapshot)?;
         if saved.embedder != self.embedder.id() {
             let ours = self.embedder.id().to_owned();
-            return Err(SnapshotError::Embedder { theirs: saved.embedder, ours });
+            return Err(ClustersError::Embedder { theirs: saved.embedder, ours });
         }
         self.embedder.restore(&saved.state)?;
         self.leaders = saved.leaders.into_table(self.leaders.capacity());

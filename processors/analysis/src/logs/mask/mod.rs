@@ -21,6 +21,11 @@ use std::borrow::Cow;
 pub use self::kind::Kind;
 pub use self::secret::Redaction;
 
+/// Whether a value of this name may be secret whatever it looks like, as that of `password`, `api_key` and their kin.
+pub fn is_secret_key(name: &str) -> bool {
+    secret::is_key(name.as_bytes())
+}
+
 /// What to do with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {

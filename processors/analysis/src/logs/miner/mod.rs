@@ -26,7 +26,6 @@ use serde::{Deserialize, Serialize};
 use self::cache::Cache;
 use self::group::{Group, Rule};
 use self::hash::Key;
-pub use self::portable::SnapshotError;
 use self::slots::Slots;
 use self::words::Words;
 use super::mask::{Kind, Masked};

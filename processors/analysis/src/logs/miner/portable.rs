@@ -14,28 +14,10 @@ use super::words::{SECRET, Words};
 use super::{MAX_POSITIONS, Miner};
 use crate::logs::mask::Kind;
 use crate::logs::template::TemplateId;
+use crate::snapshot::{self, SnapshotError};
 
 /// The version of the layout.
 const VERSION: u32 = 1;
-
-/// Why a snapshot was not taken over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SnapshotError {
-    /// It is of a build that lays it out otherwise.
-    #[error("the snapshot has version {found}, this build reads {expected}")]
-    Version {
-        /// The snapshot's.
-        found: u32,
-        /// This build's.
-        expected: u32,
-    },
-    /// It cannot be read.
-    #[error("the snapshot is damaged")]
-    Damaged,
-    /// It cannot be written.
-    #[error("the snapshot cannot be written")]
-    Unwritable,
-}
 
 /// The layout.
 #[derive(Serialize, Deserialize)]
@@ -75,11 +57,7 @@ impl SavedGroup {
 }
 
 fn decode(snapshot: &[u8]) -> Result<Saved, SnapshotError> {
-    let (found, rest) = postcard::take_from_bytes::<u32>(snapshot).map_err(|_| SnapshotError::Damaged)?;
-    if found != VERSION {
-        return Err(SnapshotError::Version { found, expected: VERSION });
-    }
-    let saved: Saved = postcard::from_bytes(rest).map_err(|_| SnapshotError::Damaged)?;
+    let saved: Saved = snapshot::decode(VERSION, snapshot)?;
     let words = saved.words.len();
     let sound = words > SECRET as usize && saved.groups.iter().all(|group| group.is_sound(words));
     if sound { Ok(saved) } else { Err(SnapshotError::Damaged) }
@@ -103,8 +81,7 @@ impl Miner {
             counts: self.templates().map(|(template, count)| (template.id(), count)).collect(),
             other: self.other(),
         };
-        let bytes = postcard::to_allocvec(&VERSION).map_err(|_| SnapshotError::Unwritable)?;
-        postcard::to_extend(&saved, bytes).map_err(|_| SnapshotError::Unwritable)
+        snapshot::encode(VERSION, &saved)
     }
 
     /// Takes over what another one learned and counted, instead of what this one did.

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::logs::mask::Masker;
+use crate::snapshot::SnapshotError;
 
 fn miner() -> Miner {
     Miner::new(Settings::default())

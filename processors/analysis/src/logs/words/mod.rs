@@ -151,7 +151,7 @@ impl Words {
     }
 }
 
-fn head(message: &str) -> &str {
+pub(super) fn head(message: &str) -> &str {
     let mut end = message.len().min(MAX_BYTES);
     while !message.is_char_boundary(end) {
         end -= 1;

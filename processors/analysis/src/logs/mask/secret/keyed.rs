@@ -333,9 +333,27 @@ fn is_placeholder(value: &[u8]) -> bool {
         b"set",
     ];
     let Some(first) = value.first() else { return true };
+    // What ends a value may have cut the closing bracket off.
+    let is_name = |name: &[u8]| {
+        let plain = name.strip_suffix(b"}").or_else(|| name.strip_suffix(b"%")).unwrap_or(name);
+        plain.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b'.' | b' '))
+    };
+    let is_shouted = |name: &[u8]| {
+        !name.is_empty()
+            && name.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'0'..=b'9'))
+    };
     WORDS.iter().any(|word| value.eq_ignore_ascii_case(word))
-        || matches!(first, b'<' | b'*' | b'$' | b'%' | b'{' | b'[' | b'(')
+        || value.starts_with(b"***")
         || value.iter().all(|byte| matches!(byte, b'x' | b'X' | b'*' | b'.' | b'-'))
+        || match first {
+            b'<' | b'{' | b'[' | b'(' => is_name(value[1..].strip_prefix(b"{").unwrap_or(&value[1..])),
+            b'$' => match value.get(1) {
+                Some(b'{' | b'(') => is_name(&value[2..]),
+                _ => is_shouted(&value[1..]),
+            },
+            b'%' => value.len() <= 3 || value.ends_with(b"%") && is_name(&value[1..]),
+            _ => false,
+        }
 }
 
 /// Whether the value of a key that says `token` is one, or just a word or a count.

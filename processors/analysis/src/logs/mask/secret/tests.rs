@@ -192,6 +192,19 @@ fn secrets_announced_by_a_key_are_taken_out_in_every_spelling() {
 }
 
 #[test]
+fn a_password_may_begin_as_a_placeholder_does() {
+    let mut masker = Masker::default();
+    for password in
+        ["$ecret1x", "$2b$12$abcdefghijkl", "%Tr0ub4dor", "{s3cr3t", "[q9w8e7", "*Abc12345", "(x1y2z3"]
+    {
+        for line in [format!("login password={password} ok"), format!("{{\"password\":\"{password}\"}}")] {
+            let redacted = masker.redact(&line);
+            assert!(!redacted.contains(password), "{line} -> {redacted}");
+        }
+    }
+}
+
+#[test]
 fn secrets_announced_otherwise_are_taken_out() {
     let mut masker = Masker::default();
     for (line, expected) in [
@@ -232,6 +245,7 @@ fn what_only_looks_secret_stays() {
         "bad token: com.example.os.Proxy@2bd79ce",
         "max_tokens=4096 prompt_tokens: 12 token: 3",
         "password: <SECRET> token=*** secret=${SECRET} api_key=null",
+        "password=$DB_PASSWORD2 token=%s secret=%TOKEN% passwd={{ db.password }} pwd=[hidden] api_key=$(api-key)",
         "Failed password for root from 10.0.0.1 port 22 ssh2",
         "authentication failure; logname= uid=0",
         "time 1700000000000 ns 1700000000000000000 us 1700000000000000",
