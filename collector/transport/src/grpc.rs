@@ -32,7 +32,7 @@ pub struct ServerSettings {
     pub tls: Option<ServerTls>,
     /// The largest message that is accepted, in MiB, after decompression; `0` means 4.
     pub max_recv_msg_size_mib: u32,
-    /// How many calls a connection may have at once; `0` for HTTP/2's own default.
+    /// How many calls a connection may have at once; `0` means 32. Senders wait with more.
     pub max_concurrent_streams: u32,
     /// Accepted for the collector's sake; buffers size themselves.
     pub read_buffer_size: u64,

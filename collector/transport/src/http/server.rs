@@ -350,10 +350,24 @@ where
     response
 }
 
-/// Window of one HTTP/2 stream: a usual batch fits, so that it comes in without waiting for updates.
-const STREAM_WINDOW: u32 = 1 << 20;
 /// Window of a whole HTTP/2 connection: what a sender can make us buffer before a request is admitted.
-const CONNECTION_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;
+/// Requests under way at once on an HTTP/2 connection, unless the configuration says otherwise.
+const MAX_STREAMS: u32 = 32;
+/// The smallest and the largest window of one stream. Smaller ones cost updates, larger ones are no use to a batch.
+const STREAM_WINDOWS: (u32, u32) = (64 << 10, 1 << 20);
+
+/// The windows of one stream and of its connection. Requests that wait for admission leave their bodies unread; all of them
+/// together must not fill the connection's window, or those that were admitted could not come in either.
+fn windows(streams: u32) -> (u32, u32) {
+    let (least, most) = STREAM_WINDOWS;
+    let stream = (CONNECTION_WINDOW / streams).clamp(least, most);
+    (stream, stream.saturating_mul(streams).clamp(CONNECTION_WINDOW, MAX_WINDOW))
+}
+
+/// The largest window that HTTP/2 knows.
+const MAX_WINDOW: u32 = (1 << 31) - 1;
+
 /// The largest HTTP/2 frame: fewer, larger frames cost less than the default of 16 KiB.
 const MAX_FRAME: u32 = 256 << 10;
 
@@ -373,18 +387,18 @@ fn builder(options: &Options) -> auto::Builder<TokioExecutor> {
         .max_buf_size(HTTP1_BUFFER)
         .header_read_timeout(options.header_timeout)
         .keep_alive(!options.single_request);
+    let streams = options.max_streams.unwrap_or(MAX_STREAMS);
+    let (stream_window, connection_window) = windows(streams);
     let mut http2 = builder.http2();
     http2
         .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(streams)
+        .initial_stream_window_size(stream_window)
+        .initial_connection_window_size(connection_window)
         .max_frame_size(MAX_FRAME)
         .keep_alive_interval(options.ping_interval);
     if let Some(timeout) = options.ping_timeout {
         http2.keep_alive_timeout(timeout);
-    }
-    if let Some(streams) = options.max_streams {
-        http2.max_concurrent_streams(streams);
     }
     builder
 }

@@ -7,10 +7,11 @@ use config::{Duration, Validate};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::{ClientSettings, Server, ServerSettings, client};
 use crate::tls::{ClientTls, ServerTls};
@@ -43,6 +44,41 @@ async fn a_client_and_a_server_understand_each_other_and_shutdown_ends_the_serve
     drop(end);
     serving.await.unwrap();
     assert!(client.get(format!("http://{address}/")).send().await.is_err());
+}
+
+/// Answers `/read` with the length of the body; leaves all other bodies unread for as long as it lives.
+async fn read_or_wait(request: Request<Incoming>) -> Response<Full<Bytes>> {
+    if request.uri().path() != "/read" {
+        let _unread = request;
+        return std::future::pending().await;
+    }
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    Response::new(Full::new(body.len().to_string().into()))
+}
+
+#[tokio::test]
+async fn bodies_that_wait_to_be_read_do_not_keep_others_on_the_connection_out() {
+    const BODY: usize = 4 << 20;
+    let server = Server::bind(&ServerSettings::at("127.0.0.1:0")).await.unwrap();
+    let stream = TcpStream::connect(server.local_addr().unwrap()).await.unwrap();
+    tokio::spawn(server.serve(read_or_wait, std::future::pending()));
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let mut request = |path: &str| {
+        let url = format!("http://127.0.0.1{path}");
+        client.send_request(Request::post(url).body(Full::new(Bytes::from(vec![0; BODY]))).unwrap())
+    };
+    let mut waiting: JoinSet<_> = (0..31).map(|_| request("/wait")).collect();
+    let read = async {
+        let answer = request("/read").await.unwrap().into_body().collect().await.unwrap();
+        assert_eq!(answer.to_bytes(), BODY.to_string());
+    };
+    tokio::select! {
+        () = read => {}
+        ended = waiting.join_next() => panic!("{ended:?}"),
+        () = tokio::time::sleep(Duration::from_secs(20).get()) => panic!("the connection is stuck"),
+    }
 }
 
 #[tokio::test]
