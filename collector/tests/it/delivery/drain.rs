@@ -48,10 +48,12 @@ async fn a_drain_under_load_loses_nothing_and_ends() {
         .replace("{timeout: 20ms}", "{timeout: 1h, send_batch_size: 100, send_batch_max_size: 100}")
         .replace("compression: none", "compression: none, sending_queue: {num_consumers: 1}");
     let mut collector = Collector::start(&config).await;
-    let senders = [
-        (Protocol::Grpc, Sender::new(Protocol::Grpc, &addresses.grpc)),
-        (Protocol::Http, Sender::new(Protocol::Http, &addresses.http)),
-    ];
+    // Several connections, as one lets only a few dozen gRPC requests in at once.
+    let senders = [(Protocol::Grpc, &addresses.grpc), (Protocol::Http, &addresses.http)]
+        .repeat(8)
+        .into_iter()
+        .map(|(protocol, address)| (protocol, Sender::new(protocol, address)));
+    let senders: Vec<_> = senders.collect();
     let mut requests = JoinSet::new();
     for (protocol, sender) in senders.into_iter().cycle().take(INSIDE) {
         let record = next();

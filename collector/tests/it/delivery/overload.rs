@@ -16,6 +16,8 @@ const SECONDS: u32 = 6;
 /// The size of a record: twice the sustainable load for the time above is about 300 MiB.
 const PADDING: usize = 512 << 10;
 const LIMIT_MIB: u64 = 160;
+/// Each lets a few dozen gRPC requests in at once, so one alone could not overload anything.
+const CONNECTIONS: usize = 8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_stays_inside_its_limit_and_refusals_can_be_retried_over_grpc() {
@@ -47,12 +49,15 @@ service: {{extensions: [memory_limiter], pipelines: {{logs: {{receivers: [otlp],
     );
     let collector = Collector::start(&config).await;
     let address = if protocol == Protocol::Grpc { &addresses.grpc } else { &addresses.http };
-    let sender = Sender::new(protocol, address);
+    let senders: Vec<_> = (0..CONNECTIONS).map(|_| Sender::new(protocol, address)).collect();
     let mut ticks = interval(Duration::from_secs(1) / (2 * SUSTAINABLE));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let end = Instant::now() + Duration::from_secs(seconds.into());
     let (mut requests, mut sent, mut peak) = (JoinSet::new(), 0, 0);
-    while Instant::now() < end {
+    for sender in senders.iter().cycle() {
+        if Instant::now() >= end {
+            break;
+        }
         ticks.tick().await;
         // Whether or not the earlier ones were answered.
         let (sender, record) = (sender.clone(), next());
@@ -78,7 +83,7 @@ service: {{extensions: [memory_limiter], pipelines: {{logs: {{receivers: [otlp],
     sink.assert_has_all(&taken);
     // And once the load is gone, it soon takes in as before.
     let deadline = Instant::now() + Duration::from_secs(5);
-    while sender.send(next(), 100).await != Answer::Taken {
+    while senders[0].send(next(), 100).await != Answer::Taken {
         assert!(Instant::now() < deadline, "it still refuses: {} MiB, {report}", collector.resident() >> 20);
         sleep(Duration::from_millis(100)).await;
     }
