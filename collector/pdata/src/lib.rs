@@ -2,7 +2,7 @@
 //!
 //! A [`Batch`] carries traces, metrics or logs as encoded OTLP bytes and decodes only when someone asks for
 //! structs; readers walk the borrowed views of [`view`], writers take owned structs with
-//! [`Otlp::modify`] (copy on write). The fourth signal, [`event`]s, is what Watchfire itself finds out; it has a
+//! [`Otlp::modify`] (copy on write) or, on hot paths, change encoded log records with [`Logs::edit`]. The fourth signal, [`event`]s, is what Watchfire itself finds out; it has a
 //! lossless OTLP form as log records.
 //!
 //! This crate knows no component, no configuration and no runtime.
@@ -28,7 +28,7 @@ pub use event::Event;
 pub use otlp::{DecodeError, Logs, Metrics, Otlp, Payload, Traces};
 #[doc(hidden)]
 pub use reshape::Level;
-pub use reshape::{Limits, merge, partition, partition_by_trace, rewrite_resources, split};
+pub use reshape::{Limits, RecordEdit, merge, partition, partition_by_trace, rewrite_resources, split};
 pub use scan::Scan;
 pub use signal::{Signal, SignalSet};
 pub use time::Timestamp;

@@ -14,6 +14,7 @@ mod quickstart;
 mod reload;
 mod replay;
 mod sdks;
+mod secrets;
 mod state;
 mod support;
 mod workspace;

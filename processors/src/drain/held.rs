@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use analysis::logs::Template;
 use component::Ack;
 use foldhash::fast::RandomState;
-use pdata::{Batch, Timestamp};
+use pdata::{Logs, Timestamp};
+
+use super::change::Change;
 
 /// How many services are remembered; when there are more, all begin anew.
 const MAX_SERVICES: usize = 100_000;
@@ -22,11 +23,11 @@ pub(super) struct Patience {
     pub(super) bytes: usize,
 }
 
-/// A batch that waits, with the template of each of its records as it was known then.
+/// A batch that waits, with what is to change about each of its records as it was known then.
 pub(super) struct Held {
-    pub(super) batch: Batch,
+    pub(super) logs: Logs,
     pub(super) ack: Ack,
-    pub(super) templates: Vec<Option<Template>>,
+    pub(super) changes: Vec<Change>,
     services: Vec<Box<str>>,
     bytes: usize,
 }
@@ -55,34 +56,30 @@ impl Waiting {
         self.patience.records > 0 && !self.patience.time.is_zero()
     }
 
-    /// Counts `records` more of a service, and says whether it is still new.
-    pub(super) fn is_new(&mut self, service: &str, records: usize, now: Timestamp) -> bool {
+    /// Says whether a service is still new, and counts its further records. They are counted only as long as it is.
+    pub(super) fn is_new(&mut self, service: &str, records: impl FnOnce() -> usize, now: Timestamp) -> bool {
         if !self.is_wanted() {
             return false;
         }
         if let Some(known) = self.services.get_mut(service) {
             let is_new = is_new(self.patience, *known, now);
-            known.records = known.records.saturating_add(records);
+            if is_new {
+                known.records = known.records.saturating_add(records());
+            }
             return is_new;
         }
         if self.services.len() >= MAX_SERVICES {
             self.services.clear();
         }
-        self.services.insert(service.into(), Service { since: now, records });
+        self.services.insert(service.into(), Service { since: now, records: records() });
         true
     }
 
     /// Holds a batch back.
-    pub(super) fn push(
-        &mut self,
-        batch: Batch,
-        ack: Ack,
-        templates: Vec<Option<Template>>,
-        services: Vec<Box<str>>,
-    ) {
-        let bytes = batch.encoded_len();
+    pub(super) fn push(&mut self, logs: Logs, ack: Ack, changes: Vec<Change>, services: Vec<Box<str>>) {
+        let bytes = logs.encoded_len();
         self.bytes += bytes;
-        self.held.push(Held { batch, ack, templates, services, bytes });
+        self.held.push(Held { logs, ack, changes, services, bytes });
     }
 
     /// What has waited long enough, in the order in which it came.

@@ -1,33 +1,73 @@
-//! The message of a log record: where it is in the body, and how it is written back.
+//! The message of a log record: where it is in the body, and what it is without secrets.
 
 use std::borrow::Cow;
 
 use analysis::logs::mask::{self, Masker};
 use pdata::proto::common::{AnyValue, KeyValue, any_value::Value};
+use pdata::view::{AnyValueView, Attributes};
 
 use crate::values;
 
 /// What redaction took out: the kinds of secrets.
 pub(super) type Redacted = Vec<&'static str>;
 
-/// The message in `body`: its text, the text under `field` if it is a map, or all of it as JSON.
-pub(super) fn message<'a>(body: &'a AnyValue, field: &str) -> Option<Cow<'a, str>> {
-    match body.value.as_ref()? {
-        Value::StringValue(text) => Some(Cow::Borrowed(text)),
-        Value::KvlistValue(list) if !field.is_empty() => match values::get(&list.values, field) {
-            Some(Value::StringValue(text)) => Some(Cow::Borrowed(text)),
-            Some(value) => values::scalar_text(value),
-            None => Some(Cow::Owned(values::to_json(body).to_string())),
-        },
-        value => {
-            let text = values::scalar_text(value).map(|text| Cow::Owned(text.into_owned()));
-            Some(text.unwrap_or_else(|| Cow::Owned(values::to_json(body).to_string())))
-        }
+/// The message in `body`: its text, the text under `field` if it is a map, or all of it as JSON. `None` if there is no
+/// body.
+pub(super) fn message<'a>(body: AnyValueView<'a>, field: &str) -> Option<Cow<'a, str>> {
+    match body {
+        AnyValueView::Empty => None,
+        AnyValueView::KvList(list) if !field.is_empty() => Some(list.get(field).unwrap_or(body).to_text()),
+        value => Some(value.to_text()),
     }
 }
 
+/// A list or map without its secrets; `None` if there are none in it, or if it is something else.
+pub(super) fn redacted(
+    value: AnyValueView<'_>,
+    masker: &mut Masker,
+    done: &mut Redacted,
+) -> Option<AnyValue> {
+    if !matches!(value, AnyValueView::Array(_) | AnyValueView::KvList(_)) {
+        return None;
+    }
+    let n_before = done.len();
+    let mut value = value.to_owned();
+    redact(&mut value, masker, done);
+    (done.len() > n_before).then_some(value)
+}
+
+/// The attributes that held secrets, without them.
+pub(super) fn redacted_attributes(
+    attributes: Attributes<'_>,
+    masker: &mut Masker,
+    done: &mut Redacted,
+) -> Vec<KeyValue> {
+    let mut changed = Vec::new();
+    for (key, value) in attributes {
+        let n_before = done.len();
+        let new = match value {
+            AnyValueView::Empty | AnyValueView::Bytes(_) => continue,
+            AnyValueView::Str(text) if !mask::is_secret_key(key) => {
+                // The usual case, without a copy.
+                let masked = masker.mask(text);
+                done.extend(masked.redactions.iter().map(|redaction| redaction.name));
+                if masked.redactions.is_empty() { continue } else { values::string(masked.text) }
+            }
+            value => {
+                let mut value = value.to_owned();
+                redact_entry(key, &mut value, masker, done);
+                value
+            }
+        };
+        if done.len() > n_before {
+            changed.push(KeyValue { key: key.to_owned(), value: Some(new), ..KeyValue::default() });
+        }
+    }
+    changed
+}
+
 /// Takes the secrets out of a body that is not just a text.
-pub(super) fn redact(value: &mut AnyValue, masker: &mut Masker, done: &mut Redacted) {
+fn redact(value: &mut AnyValue, masker: &mut Masker, done: &mut Redacted) {
     match &mut value.value {
         Some(Value::StringValue(text)) => redact_text(text, masker, done),
         Some(Value::ArrayValue(list)) => list.values.iter_mut().for_each(|value| redact(value, masker, done)),
@@ -37,7 +77,7 @@ pub(super) fn redact(value: &mut AnyValue, masker: &mut Masker, done: &mut Redac
 }
 
 /// Takes the secrets out of attributes. A value whose key says that it is secret goes as a whole.
-pub(super) fn redact_entries(entries: &mut [KeyValue], masker: &mut Masker, done: &mut Redacted) {
+fn redact_entries(entries: &mut [KeyValue], masker: &mut Masker, done: &mut Redacted) {
     for KeyValue { key, value, .. } in entries {
         if let Some(value) = value {
             redact_entry(key, value, masker, done);

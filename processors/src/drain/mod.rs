@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+mod change;
 mod config;
 mod held;
 mod message;
@@ -10,18 +11,20 @@ mod tests;
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 
+use analysis::logs::Miner;
 use analysis::logs::mask::{Kind, Masked, Masker};
 use analysis::logs::miner::Merge;
-use analysis::logs::{Miner, Template};
 use component::{
     Affinity, BuildError, Clock, ConfigSpec, Context, Key, Output, ProcessError, Processor, ProcessorFactory,
     Stability,
 };
-use pdata::proto::common::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, any_value::Value};
+use pdata::proto::common::{AnyValue, ArrayValue, InstrumentationScope, any_value::Value};
 use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
-use pdata::{Batch, Logs, Signal, SignalSet, Timestamp};
+use pdata::view::{AnyValueView, LogRecordView};
+use pdata::{Batch, Logs, RecordEdit, Signal, SignalSet, Timestamp};
 use regex::Regex;
 
+use self::change::{Body, Change};
 pub use self::config::{Config, MaskingRule};
 use self::held::{Held, Patience, Waiting};
 use self::telemetry::Counters;
@@ -65,20 +68,19 @@ struct Drain {
 
 impl Processor for Drain {
     fn process(&mut self, batch: Batch, output: &mut Output) -> Result<(), ProcessError> {
-        let Batch::Logs(mut logs) = batch else {
+        let Batch::Logs(logs) = batch else {
             output.emit(batch);
             return Ok(());
         };
         let now = self.clock.now();
         let services = self.new_services(&logs, now);
-        let templates = logs.modify(|data| self.learn(data));
+        let changes = self.learn(&logs);
         if services.is_empty() {
             // What came earlier goes first.
             self.release_due(now, output);
-            logs.modify(|data| self.annotate(data, &templates));
-            output.emit(logs);
+            output.emit(self.changed(&logs, &changes));
         } else {
-            self.waiting.push(Batch::Logs(logs), output.hold(), templates, services);
+            self.waiting.push(logs, output.hold(), changes, services);
             self.n_held += 1;
             self.release_due(now, output);
         }
@@ -158,90 +160,97 @@ impl Drain {
         let mut services: Vec<Box<str>> = Vec::new();
         for group in logs.view().resources() {
             let service = group.resource().service_name();
-            let records = group.scopes().map(|scope| scope.records().count()).sum();
+            let records = || group.scopes().map(|scope| scope.records().count()).sum();
             is_any_new |= self.waiting.is_new(service, records, now);
             services.push(service.into());
         }
         if is_any_new { services } else { Vec::new() }
     }
 
-    /// Learns from every record, takes its secrets out and its parameters. Returns the templates, one for each record.
-    fn learn(&mut self, data: &mut LogsData) -> Vec<Option<Template>> {
-        let groups = data.resource_logs.iter_mut().flat_map(|group| &mut group.scope_logs);
-        groups.flat_map(|scope| &mut scope.log_records).map(|record| self.record(record)).collect()
-    }
-
-    fn record(&mut self, record: &mut LogRecord) -> Option<Template> {
-        let LogRecord { body, attributes, .. } = record;
+    /// Learns from every record. Returns what is to change about each.
+    fn learn(&mut self, logs: &Logs) -> Vec<Change> {
+        let mut changes = Vec::with_capacity(logs.items());
         let mut done = Vec::new();
-        if self.config.redact {
-            message::redact_entries(attributes, &mut self.masker, &mut done);
+        for (_, _, record) in logs.view().items() {
+            changes.push(self.record(record, &mut done));
+            done.drain(..).for_each(|kind| self.counters.redacted(kind));
         }
-        let template = body.as_mut().and_then(|body| self.body(body, attributes, &mut done));
-        done.into_iter().for_each(|kind| self.counters.redacted(kind));
-        template
+        changes
     }
 
-    /// Learns from a body and takes its secrets out. Returns its template.
-    fn body(
-        &mut self,
-        body: &mut AnyValue,
-        attributes: &mut Vec<KeyValue>,
-        done: &mut message::Redacted,
-    ) -> Option<Template> {
-        let (template, text) = match message::message(body, &self.config.body_field) {
-            Some(text) if !text.trim().is_empty() => self.line(&text, attributes),
-            _ => return None,
-        };
+    fn record(&mut self, record: LogRecordView<'_>, done: &mut message::Redacted) -> Change {
+        let mut change = Change::default();
         if self.config.redact {
-            match (&mut body.value, text) {
-                (Some(Value::StringValue(body)), Some(text)) => *body = text,
-                (Some(Value::StringValue(_)), None) => {}
-                _ => message::redact(body, &mut self.masker, done),
+            change.attributes = message::redacted_attributes(record.attributes(), &mut self.masker, done);
+        }
+        let body = record.body();
+        if let Some(text) = message::message(body, &self.config.body_field)
+            && !text.trim().is_empty()
+        {
+            let text = self.line(&text, &mut change);
+            if self.config.redact {
+                change.body = match body {
+                    AnyValueView::Str(_) => text.map(Body::Text),
+                    body => message::redacted(body, &mut self.masker, done).map(Body::Value),
+                };
             }
         }
-        Some(template)
+        change
     }
 
-    /// Learns from a message. Returns its template, and the message without its secrets if there were any. This is the one
-    /// way into the miner: whoever lifts or joins messages first hands the result to this.
-    fn line(&mut self, text: &str, attributes: &mut Vec<KeyValue>) -> (Template, Option<String>) {
+    /// Learns from a message, and notes its template and its parameters. Returns it without its secrets if there were any.
+    /// This is the one way into the miner: whoever lifts or joins messages first hands the result to this.
+    fn line(&mut self, text: &str, change: &mut Change) -> Option<String> {
         let Self { masker, miner, counters, config, rules, .. } = self;
         let masked = masker.mask(text);
         masked.redactions.iter().for_each(|redaction| counters.redacted(redaction.name));
         let redacted = (!masked.redactions.is_empty()).then(|| masked.text.to_owned());
         if rules.is_empty() {
-            let template = miner.learn(&masked).clone();
-            parameters(config, miner, &masked, attributes);
-            return (template, redacted);
+            change.template = Some(miner.learn(&masked).clone());
+            parameters(config, miner, &masked, change);
+            return redacted;
         }
         let prefix = &config.parameter_key_prefix;
         let text = redacted.as_deref().unwrap_or(text);
-        let text =
-            with_rules(text, rules, &mut |name, value| add(attributes, &format!("{prefix}.{name}"), value));
+        let text = with_rules(text, rules, &mut |name, value| change.add(&format!("{prefix}.{name}"), value));
         let masked = masker.mask(&text);
-        let template = miner.learn(&masked).clone();
-        parameters(config, miner, &masked, attributes);
-        (template, redacted)
+        change.template = Some(miner.learn(&masked).clone());
+        parameters(config, miner, &masked, change);
+        redacted
     }
 
-    /// Writes the templates to the records, as they are known now.
-    fn annotate(&mut self, data: &mut LogsData, templates: &[Option<Template>]) {
+    /// The batch with its records changed and their templates as they are known now.
+    fn changed(&mut self, logs: &Logs, changes: &[Change]) -> Logs {
         self.is_warm = self.is_warm || self.miner.len() >= self.config.warmup_min_clusters;
-        let groups = data.resource_logs.iter_mut().flat_map(|group| &mut group.scope_logs);
-        let records = groups.flat_map(|scope| &mut scope.log_records);
-        let mut annotated = 0;
-        for (record, template) in records.zip(templates) {
-            let Some(template) = template.as_ref().filter(|_| self.is_warm) else { continue };
-            let template = self.miner.resolve(template.id()).unwrap_or(template);
-            let text = if self.config.typed_masks { template.text() } else { template.canonical() };
-            values::set(&mut record.attributes, &self.config.template_attribute, values::string(text));
-            let id = values::string(template.id().to_string());
-            values::set(&mut record.attributes, TEMPLATE_ID, id);
-            annotated += 1;
+        let mut n_annotated = 0;
+        let mut next = changes.iter();
+        let logs = logs.edit(|_, _, edit| {
+            let Some(change) = next.next() else { return };
+            n_annotated += u64::from(self.annotate(change, edit));
+        });
+        self.counters.annotated.add(n_annotated);
+        self.counters.unannotated.add(changes.len() as u64 - n_annotated);
+        logs
+    }
+
+    /// Returns whether the record got a template.
+    fn annotate(&self, change: &Change, edit: &mut RecordEdit) -> bool {
+        for attribute in &change.attributes {
+            if let Some(value) = &attribute.value {
+                edit.set_attribute(&attribute.key, value);
+            }
         }
-        self.counters.annotated.add(annotated);
-        self.counters.unannotated.add(templates.len() as u64 - annotated);
+        match &change.body {
+            Some(Body::Text(text)) => edit.set_body_text(text),
+            Some(Body::Value(value)) => edit.set_body(value),
+            None => {}
+        }
+        let Some(template) = change.template.as_ref().filter(|_| self.is_warm) else { return false };
+        let template = self.miner.resolve(template.id()).unwrap_or(template);
+        let text = if self.config.typed_masks { template.text() } else { template.canonical() };
+        edit.set_text(&self.config.template_attribute, text);
+        edit.set_text(TEMPLATE_ID, &template.id().text());
+        true
     }
 
     fn release_due(&mut self, now: Timestamp, output: &mut Output) {
@@ -250,16 +259,10 @@ impl Drain {
     }
 
     fn release(&mut self, held: Vec<Held>, output: &mut Output) {
-        for Held { batch, ack, templates, .. } in held {
+        for Held { logs, ack, changes, .. } in held {
             self.n_held = self.n_held.saturating_sub(1);
-            let batch = match batch {
-                Batch::Logs(mut logs) => {
-                    logs.modify(|data| self.annotate(data, &templates));
-                    Batch::Logs(logs)
-                }
-                other => other,
-            };
-            output.emit_held(batch, ack);
+            let logs = self.changed(&logs, &changes);
+            output.emit_held(logs, ack);
         }
     }
 
@@ -320,34 +323,17 @@ fn with_rules<'a>(
     text
 }
 
-/// Writes a line's variable parts to attributes, as far as they are wanted.
-fn parameters(config: &Config, miner: &mut Miner, masked: &Masked<'_>, attributes: &mut Vec<KeyValue>) {
+/// Notes a line's variable parts, as far as they are wanted.
+fn parameters(config: &Config, miner: &mut Miner, masked: &Masked<'_>, change: &mut Change) {
     if config.extract_parameters {
         for (kind, text) in masked.parameters().filter(|(kind, _)| !matches!(kind, Kind::Secret | Kind::Any))
         {
-            add(attributes, &format!("{}.{}", config.parameter_key_prefix, kind.name()), text);
+            change.add(&format!("{}.{}", config.parameter_key_prefix, kind.name()), text);
         }
     }
     if config.emit_wildcards {
         let values = miner.wildcards(masked).into_iter().map(values::string).collect();
         let list = AnyValue { value: Some(Value::ArrayValue(ArrayValue { values })) };
-        values::set(attributes, &config.wildcards_attribute, list);
-    }
-}
-
-/// Adds a text to an attribute; more than one make a list.
-fn add(attributes: &mut Vec<KeyValue>, key: &str, text: &str) {
-    let existing = attributes.iter_mut().find(|attribute| attribute.key == key);
-    let Some(value) = existing.and_then(|attribute| attribute.value.as_mut()) else {
-        values::set(attributes, key, values::string(text));
-        return;
-    };
-    match &mut value.value {
-        Some(Value::ArrayValue(list)) => list.values.push(values::string(text)),
-        _ => {
-            let first = std::mem::take(value);
-            let values = vec![first, values::string(text)];
-            value.value = Some(Value::ArrayValue(ArrayValue { values }));
-        }
+        values::set(&mut change.attributes, &config.wildcards_attribute, list);
     }
 }

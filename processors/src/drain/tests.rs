@@ -1,7 +1,7 @@
 //! The processor over real batches.
 
 use component::{Ack, Kind as ComponentKind};
-use pdata::proto::common::KeyValueList;
+use pdata::proto::common::{KeyValue, KeyValueList};
 use pdata::proto::resource::Resource;
 
 use super::*;

@@ -13,8 +13,8 @@ use component::{
     Processor, ProcessorFactory, Stability,
 };
 use pdata::proto::common::{AnyValue, ArrayValue, any_value::Value};
-use pdata::proto::logs::LogRecord;
-use pdata::{Batch, Signal, SignalSet, Timestamp};
+use pdata::view::LogRecordView;
+use pdata::{Batch, RecordEdit, Signal, SignalSet, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use self::config::{Clusters as ClusterConfig, Config, Embedder as EmbedderConfig, EmbedderKind};
@@ -116,8 +116,9 @@ impl LogClassify {
         }
     }
 
-    fn record(&mut self, record: &mut LogRecord) {
-        let Some(message) = Message::of(record) else {
+    fn record(&mut self, record: LogRecordView<'_>, edit: &mut RecordEdit) {
+        let (message, is_classified) = Message::of(record);
+        let Some(message) = message else {
             self.counters.unclassified.add(1);
             return;
         };
@@ -137,12 +138,15 @@ impl LogClassify {
                 .ok()
         });
         self.counters.count(classes);
-        record.attributes.retain(|attribute| attribute.key != CLASS && attribute.key != CLUSTER);
+        if is_classified {
+            edit.remove_attribute(CLASS);
+            edit.remove_attribute(CLUSTER);
+        }
         if !classes.is_empty() {
-            values::set(&mut record.attributes, CLASS, names(classes));
+            edit.set_attribute(CLASS, &names(classes));
         }
         if let Some(cluster) = cluster {
-            values::set(&mut record.attributes, CLUSTER, values::string(cluster.to_string()));
+            edit.set_text(CLUSTER, &cluster.text());
         }
     }
 }
@@ -150,10 +154,7 @@ impl LogClassify {
 impl Processor for LogClassify {
     fn process(&mut self, mut batch: Batch, output: &mut Output) -> Result<(), ProcessError> {
         if let Batch::Logs(logs) = &mut batch {
-            logs.modify(|data| {
-                let scopes = data.resource_logs.iter_mut().flat_map(|group| &mut group.scope_logs);
-                scopes.flat_map(|scope| &mut scope.log_records).for_each(|record| self.record(record));
-            });
+            *logs = logs.edit(|_, record, edit| self.record(record, edit));
             self.counters.templates.set(self.classifier.len() as f64);
             self.counters.clusters.set(self.clusters.as_ref().map_or(0, Clusters::len) as f64);
         }

@@ -6,10 +6,7 @@ use std::borrow::Cow;
 
 use analysis::logs::TemplateId;
 use analysis::logs::classify::{Line, Parameters, Severity};
-use pdata::proto::common::{AnyValue, KeyValue, any_value::Value};
-use pdata::proto::logs::LogRecord;
-
-use crate::values;
+use pdata::view::{AnyValueView, LogRecordView};
 
 /// The attributes that this processor writes.
 pub(super) const CLASS: &str = "watchfire.log.class";
@@ -22,6 +19,39 @@ const TEMPLATE_ID: &str = "watchfire.log.template_id";
 /// Where the message is in a body that is a map.
 const MESSAGE_KEYS: [&str; 5] = ["message", "msg", "log", "body", "error"];
 
+/// The attributes that say something, read in one pass.
+#[derive(Default)]
+struct Known<'a> {
+    template: Option<&'a str>,
+    id: Option<&'a str>,
+    exception_type: Option<&'a str>,
+    exception_message: Option<&'a str>,
+    parameters: Parameters,
+    is_classified: bool,
+}
+
+impl<'a> Known<'a> {
+    fn of(record: LogRecordView<'a>) -> Self {
+        let mut known = Self::default();
+        for (key, value) in record.attributes() {
+            let Parameters { http_status, grpc_status, exit_code, errno } = &mut known.parameters;
+            match key {
+                TEMPLATE => known.template = value.as_str().filter(|text| !text.is_empty()),
+                TEMPLATE_ID => known.id = value.as_str(),
+                CLASS | CLUSTER => known.is_classified = true,
+                "exception.type" => known.exception_type = value.as_str(),
+                "exception.message" => known.exception_message = value.as_str(),
+                "http.response.status_code" | "http.status_code" => *http_status = number(value),
+                "rpc.grpc.status_code" => *grpc_status = number(value),
+                "process.exit.code" | "exit_code" => *exit_code = number(value),
+                "errno" => *errno = number(value),
+                _ => {}
+            }
+        }
+        known
+    }
+}
+
 /// A record, as the classifier reads it.
 pub(super) struct Message<'a> {
     template: Option<(TemplateId, &'a str)>,
@@ -31,23 +61,29 @@ pub(super) struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// The record's message; `None` if it has neither text nor template.
-    pub(super) fn of(record: &'a LogRecord) -> Option<Self> {
-        let attributes = &record.attributes;
-        let body = record.body.as_ref().and_then(text_of).unwrap_or_default();
-        let text = values::text(attributes, TEMPLATE).filter(|text| !text.is_empty());
-        let id = values::text(attributes, TEMPLATE_ID).and_then(|id| id.parse::<TemplateId>().ok());
-        let template = match (id, text) {
+    /// The record's message, `None` if it has neither text nor template; and whether the record was classified before.
+    pub(super) fn of(record: LogRecordView<'a>) -> (Option<Self>, bool) {
+        let known = Known::of(record);
+        (Self::read(record, &known), known.is_classified)
+    }
+
+    fn read(record: LogRecordView<'a>, known: &Known<'a>) -> Option<Self> {
+        let body = text_of(record.body()).unwrap_or_default();
+        let id = known.id.and_then(|id| id.parse::<TemplateId>().ok());
+        let template = match (id, known.template) {
             (Some(id), text) => Some((id, text.unwrap_or(body))),
             (None, Some(text)) => Some((TemplateId::of(text), text)),
             (None, None) => None,
         };
-        let body = with_exception(body, attributes);
+        // An exception that came as attributes says more than most messages.
+        let body = known.exception_type.map_or(Cow::Borrowed(body), |exception| {
+            Cow::Owned(format!("{body} {exception} {}", known.exception_message.unwrap_or_default()))
+        });
         if body.trim().is_empty() && template.is_none_or(|(_, text)| text.trim().is_empty()) {
             return None;
         }
-        let severity = Severity::of(record.severity_number, &record.severity_text, &body);
-        Some(Self { template, body, severity, parameters: parameters(attributes) })
+        let severity = Severity::of(record.severity_number(), record.severity_text(), &body);
+        Some(Self { template, body, severity, parameters: known.parameters })
     }
 
     /// For the classifier.
@@ -66,40 +102,20 @@ impl<'a> Message<'a> {
     }
 }
 
-fn text_of(body: &AnyValue) -> Option<&str> {
-    match body.value.as_ref()? {
-        Value::StringValue(text) => Some(text),
-        Value::KvlistValue(map) => MESSAGE_KEYS.iter().find_map(|key| values::text(&map.values, key)),
+fn text_of(body: AnyValueView<'_>) -> Option<&str> {
+    match body {
+        AnyValueView::Str(text) => Some(text),
+        AnyValueView::KvList(map) => {
+            MESSAGE_KEYS.iter().find_map(|key| map.get(key).and_then(AnyValueView::as_str))
+        }
         _ => None,
     }
 }
 
-/// An exception that came as attributes says more than most messages.
-fn with_exception<'a>(body: &'a str, attributes: &[KeyValue]) -> Cow<'a, str> {
-    let Some(exception) = values::text(attributes, "exception.type") else { return Cow::Borrowed(body) };
-    let message = values::text(attributes, "exception.message").unwrap_or_default();
-    Cow::Owned(format!("{body} {exception} {message}"))
-}
-
-fn parameters(attributes: &[KeyValue]) -> Parameters {
-    let mut parameters = Parameters::default();
-    for attribute in attributes {
-        let slot = match attribute.key.as_str() {
-            "http.response.status_code" | "http.status_code" => &mut parameters.http_status,
-            "rpc.grpc.status_code" => &mut parameters.grpc_status,
-            "process.exit.code" | "exit_code" => &mut parameters.exit_code,
-            "errno" => &mut parameters.errno,
-            _ => continue,
-        };
-        *slot = attribute.value.as_ref().and_then(number);
-    }
-    parameters
-}
-
-fn number(value: &AnyValue) -> Option<u32> {
-    match value.value.as_ref()? {
-        Value::IntValue(number) => u32::try_from(*number).ok(),
-        Value::StringValue(text) => text.parse().ok(),
+fn number(value: AnyValueView<'_>) -> Option<u32> {
+    match value {
+        AnyValueView::Int(number) => u32::try_from(number).ok(),
+        AnyValueView::Str(text) => text.parse().ok(),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use ::config::Section;
 use component::{Ack, Kind};
 use pdata::Logs;
 use pdata::proto::common::{KeyValue, KeyValueList};
-use pdata::proto::logs::{LogsData, ResourceLogs, ScopeLogs};
+use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
 use serde_json::{Value as Json, json};
 
 use super::*;

@@ -1,8 +1,9 @@
-//! Joining, splitting and sorting batches by their encoded bytes, without building structs.
+//! Joining, splitting, sorting and editing batches by their encoded bytes, without building structs.
 //!
 //! In: batches. Out: batches with the same items. Records are copied as slices; the headers of resources and scopes
 //! that end up in several batches are repeated in each. A batch that need not change is shared, not copied.
 
+mod edit;
 mod parts;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ mod tests;
 use std::num::NonZeroUsize;
 
 use bytes::{BufMut, BytesMut};
+pub use edit::RecordEdit;
 pub use parts::Level;
 use parts::{Containers, Output, Part, bytes_field, count, message_key, walk};
 pub(crate) use parts::{POINTS, RECORDS};

@@ -3,11 +3,13 @@
 use std::num::NonZeroUsize;
 
 use proptest::prelude::*;
+use prost::Message;
 
-use super::{Limits, merge, partition, partition_by_trace, rewrite_resources, split};
-use crate::proto::common::KeyValue;
+use super::{Limits, RecordEdit, merge, partition, partition_by_trace, rewrite_resources, split};
+use crate::proto::common::{AnyValue, KeyValue};
+use crate::proto::logs::LogRecord;
 use crate::tests::{one_log, string};
-use crate::{Logs, Metrics, Otlp, Payload, Traces, arbitrary, view};
+use crate::{Logs, Metrics, Otlp, Payload, Timestamp, Traces, arbitrary, view};
 
 const SHARDS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
@@ -170,6 +172,142 @@ proptest! {
     }
 }
 
+/// Something to do to a record.
+#[derive(Clone, Debug)]
+enum Change {
+    Attribute(Key, AnyValue),
+    TextAttribute(Key, String),
+    NoAttribute(Key),
+    Body(AnyValue),
+    BodyText(String),
+    Time(u64),
+    Severity(i32, String),
+    Ids([u8; 16], [u8; 8]),
+    Remove,
+}
+
+/// An attribute's key: one that the record has, or another.
+#[derive(Clone, Debug)]
+enum Key {
+    Nth(usize),
+    Named(String),
+}
+
+impl Key {
+    fn of(&self, record: &LogRecord) -> String {
+        match self {
+            Self::Nth(i) => record.attributes.get(*i).map(|entry| entry.key.clone()).unwrap_or_default(),
+            Self::Named(name) => name.clone(),
+        }
+    }
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let key = || prop_oneof![(0..4_usize).prop_map(Key::Nth), "[a-c]{1,2}".prop_map(Key::Named)];
+    let long = || prop_oneof!["[a-z]{0,5}", "[a-z]{120,140}"];
+    prop_oneof![
+        (key(), arbitrary::value()).prop_map(|(key, value)| Change::Attribute(key, value)),
+        (key(), long()).prop_map(|(key, text)| Change::TextAttribute(key, text)),
+        key().prop_map(Change::NoAttribute),
+        arbitrary::value().prop_map(Change::Body),
+        long().prop_map(Change::BodyText),
+        any::<u64>().prop_map(Change::Time),
+        (any::<i32>(), long()).prop_map(|(number, text)| Change::Severity(number, text)),
+        any::<([u8; 16], [u8; 8])>().prop_map(|(trace, span)| Change::Ids(trace, span)),
+        Just(Change::Remove),
+    ]
+}
+
+/// Does to a struct what `edit` is asked to do to its bytes. Returns whether the record stays.
+fn apply(changes: &[Change], record: &mut LogRecord, edit: &mut RecordEdit) -> bool {
+    let before = record.clone();
+    for change in changes {
+        let mut set = |key: String, value: Option<AnyValue>| {
+            record.attributes.retain(|entry| entry.key != key);
+            let entry = value.map(|value| KeyValue { key, value: Some(value), ..KeyValue::default() });
+            record.attributes.extend(entry);
+        };
+        match change.clone() {
+            Change::Attribute(key, value) => {
+                edit.set_attribute(&key.of(&before), &value);
+                set(key.of(&before), Some(value));
+            }
+            Change::TextAttribute(key, text) => {
+                edit.set_text(&key.of(&before), &text);
+                set(key.of(&before), Some(string(&text)));
+            }
+            Change::NoAttribute(key) => {
+                edit.remove_attribute(&key.of(&before));
+                set(key.of(&before), None);
+            }
+            Change::Body(body) => {
+                edit.set_body(&body);
+                record.body = Some(body);
+            }
+            Change::BodyText(text) => {
+                edit.set_body_text(&text);
+                record.body = Some(string(&text));
+            }
+            Change::Time(nanos) => {
+                edit.set_time(Timestamp::from_nanos(nanos));
+                record.time_unix_nano = nanos;
+            }
+            Change::Severity(number, text) => {
+                edit.set_severity(number, &text);
+                (record.severity_number, record.severity_text) = (number, text);
+            }
+            Change::Ids(trace, span) => {
+                edit.set_trace_id(trace);
+                edit.set_span_id(span);
+                (record.trace_id, record.span_id) = (trace.to_vec(), span.to_vec());
+            }
+            Change::Remove => {
+                edit.remove();
+                return false;
+            }
+        }
+    }
+    true
+}
+
+proptest! {
+    #![proptest_config(arbitrary::cases(64))]
+
+    #[test]
+    fn records_edited_by_their_bytes_are_as_if_structs_had_been_changed(
+        message in arbitrary::logs(),
+        changes in proptest::collection::vec(proptest::collection::vec(change(), 0..4), 1..5),
+    ) {
+        let whole = Logs::from_message(message);
+        let mut expected = (*whole.message()).as_ref().clone();
+        let mut n = 0;
+        let edited = whole.edit(|_, view, edit| {
+            let mut record = LogRecord::decode(view.bytes()).unwrap();
+            apply(&changes[n % changes.len()], &mut record, edit);
+            n += 1;
+        });
+        let mut n = 0;
+        for group in &mut expected.resource_logs {
+            group.scope_logs.retain_mut(|scope| {
+                let had_records = !scope.log_records.is_empty();
+                scope.log_records.retain_mut(|record| {
+                    n += 1;
+                    apply(&changes[(n - 1) % changes.len()], record, &mut RecordEdit::default())
+                });
+                !(had_records && scope.log_records.is_empty())
+            });
+        }
+        let had_scopes = whole.message().resource_logs.iter().map(|group| !group.scope_logs.is_empty());
+        let had_scopes: Vec<bool> = had_scopes.collect();
+        let mut had_scopes = had_scopes.into_iter();
+        expected.resource_logs.retain(|group| {
+            !(had_scopes.next().unwrap_or_default() && group.scope_logs.is_empty())
+        });
+        let edited = reread(&edited)?;
+        prop_assert_eq!(edited.message().as_ref(), &expected);
+    }
+}
+
 #[test]
 fn a_batch_that_need_not_change_is_not_copied() {
     let whole = Logs::from_message(one_log("checkout", "out of stock"));
@@ -182,6 +320,7 @@ fn a_batch_that_need_not_change_is_not_copied() {
     same(&partition_by_trace(&whole, SHARDS, |_, _| 2)[2]);
     same(&whole.retain(|_, _, _| true));
     same(&rewrite_resources(&whole, |_| None));
+    same(&whole.edit(|_, _, _| {}));
     assert_eq!(whole.retain(|_, _, _| false), Logs::empty());
 }
 

@@ -112,30 +112,27 @@ impl<'a, I: Item<'a>> View<'a, I> {
 #[derive(Clone, Copy, Debug)]
 pub struct ResourceGroup<'a, I> {
     bytes: &'a [u8],
-    resource: Option<&'a [u8]>,
-    schema_url: &'a [u8],
     item: PhantomData<I>,
 }
 
 impl<'a, I: Item<'a>> ResourceGroup<'a, I> {
-    fn read(bytes: &'a [u8]) -> Self {
-        let (resource, schema_url) = header(bytes);
-        Self { bytes, resource, schema_url, item: PhantomData }
+    const fn read(bytes: &'a [u8]) -> Self {
+        Self { bytes, item: PhantomData }
     }
 
     /// Who sent it.
     pub fn resource(self) -> ResourceView<'a> {
-        ResourceView { bytes: self.resource.unwrap_or_default() }
+        ResourceView { bytes: last_bytes(self.bytes, 1).unwrap_or_default() }
     }
 
     /// Whether the sender named a resource at all.
-    pub const fn has_resource(self) -> bool {
-        self.resource.is_some()
+    pub fn has_resource(self) -> bool {
+        last_bytes(self.bytes, 1).is_some()
     }
 
     /// The schema that the resource's attributes follow.
     pub fn schema_url(self) -> &'a str {
-        text(self.schema_url)
+        text(last_bytes(self.bytes, 3).unwrap_or_default())
     }
 
     /// The scopes, each with what it recorded.
@@ -148,25 +145,22 @@ impl<'a, I: Item<'a>> ResourceGroup<'a, I> {
 #[derive(Clone, Copy, Debug)]
 pub struct ScopeGroup<'a, I> {
     bytes: &'a [u8],
-    scope: Option<&'a [u8]>,
-    schema_url: &'a [u8],
     item: PhantomData<I>,
 }
 
 impl<'a, I: Item<'a>> ScopeGroup<'a, I> {
-    fn read(bytes: &'a [u8]) -> Self {
-        let (scope, schema_url) = header(bytes);
-        Self { bytes, scope, schema_url, item: PhantomData }
+    const fn read(bytes: &'a [u8]) -> Self {
+        Self { bytes, item: PhantomData }
     }
 
     /// Which library recorded it.
     pub fn scope(self) -> ScopeView<'a> {
-        ScopeView { bytes: self.scope.unwrap_or_default() }
+        ScopeView { bytes: last_bytes(self.bytes, 1).unwrap_or_default() }
     }
 
     /// Whether the sender named a scope at all.
-    pub const fn has_scope(self) -> bool {
-        self.scope.is_some()
+    pub fn has_scope(self) -> bool {
+        last_bytes(self.bytes, 1).is_some()
     }
 
     /// The scope's name.
@@ -176,7 +170,7 @@ impl<'a, I: Item<'a>> ScopeGroup<'a, I> {
 
     /// The schema that the items follow.
     pub fn schema_url(self) -> &'a str {
-        text(self.schema_url)
+        text(last_bytes(self.bytes, 3).unwrap_or_default())
     }
 
     /// Spans, metrics or log records.
@@ -222,17 +216,10 @@ impl<'a, I: Item<'a>> Iterator for Items<'a, I> {
     }
 }
 
-/// `Resource*` and `Scope*` are alike on the wire: what they are about, the contents, a schema URL.
-fn header(bytes: &[u8]) -> (Option<&[u8]>, &[u8]) {
-    let (mut subject, mut schema_url): (Option<&[u8]>, &[u8]) = (None, &[]);
-    for field in Fields::of(bytes) {
-        match field {
-            (1, Value::Bytes(bytes)) => subject = Some(bytes),
-            (3, Value::Bytes(bytes)) => schema_url = bytes,
-            _ => {}
-        }
-    }
-    (subject, schema_url)
+/// The last occurrence of a field. It is looked for only when it is asked for: to find it, everything that a resource
+/// or a scope holds must be stepped over.
+fn last_bytes(bytes: &[u8], tag: u32) -> Option<&[u8]> {
+    Repeated::within(bytes).slices(tag).last()
 }
 
 /// Who sent something: a service's process, a host, a pod.

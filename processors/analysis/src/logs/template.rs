@@ -43,6 +43,18 @@ impl TemplateId {
         Self(id)
     }
 
+    /// The text form: the version and 32 hexadecimal digits.
+    pub fn text(&self) -> IdText {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; VERSION.len() + 32];
+        let (version, digits) = text.split_at_mut(VERSION.len());
+        version.copy_from_slice(VERSION.as_bytes());
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+        }
+        IdText(text)
+    }
+
     /// The 16 bytes.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
@@ -54,9 +66,22 @@ impl TemplateId {
     }
 }
 
+/// A template id in text form, on the stack: every log record gets one.
+#[derive(Clone, Copy)]
+pub struct IdText([u8; VERSION.len() + 32]);
+
+impl std::ops::Deref for IdText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        // It is ASCII throughout.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for TemplateId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{VERSION}{:032x}", u128::from_be_bytes(self.0))
+        f.write_str(&self.text())
     }
 }
 
