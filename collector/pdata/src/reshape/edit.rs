@@ -14,7 +14,7 @@ use super::parts::{bytes_field, fields, message_key};
 use crate::proto::common::AnyValue;
 use crate::view::{Item, LogRecordView, ResourceView};
 use crate::wire::Repeated;
-use crate::{Logs, Otlp, Timestamp};
+use crate::{Logs, Timestamp};
 
 const TIME: u32 = 1;
 const SEVERITY_NUMBER: u32 = 2;
@@ -232,7 +232,7 @@ impl Logs {
         if !editor.is_changed {
             return self.clone();
         }
-        Otlp::from_scanned(editor.out.into(), editor.items, self.may_hold_events())
+        Self::from_scanned(editor.out.into(), editor.items, self.may_hold_events())
     }
 }
 
