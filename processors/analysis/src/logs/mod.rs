@@ -5,12 +5,14 @@
 //!
 //! - [`classify`]: what a message is about;
 //! - [`cluster`]: which templates say the same in other words;
+//! - [`format`]: what a line says about itself: severity, time, trace, and which part of it is the message;
 //! - [`mask`]: what varies in a line, and what is secret;
 //! - [`miner`]: which template a line is of;
 //! - [`template`]: a template and the identity it has on every node.
 
 pub mod classify;
 pub mod cluster;
+pub mod format;
 pub mod mask;
 pub mod miner;
 pub mod template;
