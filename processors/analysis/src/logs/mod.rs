@@ -6,6 +6,7 @@
 //! - [`classify`]: what a message is about;
 //! - [`cluster`]: which templates say the same in other words;
 //! - [`format`]: what a line says about itself: severity, time, trace, and which part of it is the message;
+//! - [`join`]: which lines are one record;
 //! - [`mask`]: what varies in a line, and what is secret;
 //! - [`miner`]: which template a line is of;
 //! - [`template`]: a template and the identity it has on every node.
@@ -13,6 +14,7 @@
 pub mod classify;
 pub mod cluster;
 pub mod format;
+pub mod join;
 pub mod mask;
 pub mod miner;
 pub mod template;

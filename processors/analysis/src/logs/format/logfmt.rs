@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use memchr::memchr2;
 use pdata::Timestamp;
 
+use super::escape::unescape;
 use super::level::{self, Level};
-use super::{ids, json, time};
+use super::{ids, time};
 
 /// What a line of pairs says.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +25,7 @@ pub(super) struct Pairs<'a> {
 impl<'a> Pairs<'a> {
     /// The message without escapes; borrowed if it has none.
     pub(super) fn message(&self) -> Option<Cow<'a, str>> {
-        self.message.map(json::unescape)
+        self.message.map(unescape)
     }
 
     /// Whether it is a log line beyond doubt: it has at least two of message, severity and time.

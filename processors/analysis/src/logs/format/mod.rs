@@ -8,6 +8,7 @@
 //! those, counts only in streams that are of that format.
 
 mod clock;
+mod escape;
 mod header;
 mod ids;
 mod json;
@@ -160,7 +161,7 @@ fn read(line: &str, context: Context) -> (Lifted<'_>, Format) {
 fn json_line(line: &str, context: Context) -> (Lifted<'_>, Format) {
     let Some(object) = json::parse(line, context.observed) else { return plain_line(line, None, context) };
     if let (Some(escaped), Some(inside)) = (object.docker(), context.inside()) {
-        let (mut lifted, seen) = match json::unescape(escaped) {
+        let (mut lifted, seen) = match escape::unescape(escaped) {
             Cow::Borrowed(line) => read(line, inside),
             Cow::Owned(line) => {
                 let (lifted, seen) = read(&line, inside);

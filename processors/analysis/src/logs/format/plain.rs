@@ -234,7 +234,7 @@ impl<'a> Header<'a> {
             // PostgreSQL's.
             "LOG" | "STATEMENT" | "DETAIL" | "HINT" => {
                 return (is_before_colon && self.stamp.is_some())
-                    .then(|| (Level { number: 9, text: name }, letters));
+                    .then_some((Level { number: 9, text: name }, letters));
             }
             // .NET's.
             "fail" if is_before_colon => {

@@ -239,6 +239,15 @@ fn plain_headers_in_any_order() {
         // zap's console, loguru
         ("2024-01-02T15:04:05.123Z\tinfo\tserver/a.go:3\tup", "9:info 1704207845123 server/a.go:3\tup"),
         ("2024-01-02 15:04:05.123 | SUCCESS  | a:b:3 - ok", "10:SUCCESS 1704207845123 a:b:3 - ok"),
+    ];
+    for (line, expected) in lines {
+        assert_eq!(said(line), format!("Plain {expected}"), "{line}");
+    }
+}
+
+#[test]
+fn plain_headers_of_well_known_programs() {
+    let lines = [
         // HDFS, Spark, Android, HealthApp, Proxifier, OpenStack, BGL
         ("240102 150405 148 INFO dfs.X: gone", "9:INFO 1704207845000 dfs.X: gone"),
         ("24/01/02 15:04:05 INFO storage.B: gone", "9:INFO 1704207845000 storage.B: gone"),
@@ -425,7 +434,7 @@ proptest! {
     #[test]
     fn what_is_escaped_is_what_a_parser_makes_of_it(text in any::<String>()) {
         let escaped = serde_json::to_string(&text).unwrap();
-        let unescaped = json::unescape(&escaped[1..escaped.len() - 1]);
+        let unescaped = escape::unescape(&escaped[1..escaped.len() - 1]);
         prop_assert_eq!(unescaped.as_ref(), text.as_str());
     }
 }

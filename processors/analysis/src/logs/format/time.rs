@@ -173,7 +173,7 @@ fn seconds(text: &[u8], n: usize, reference: Timestamp) -> Option<Stamp> {
 /// Those that begin with the name of a month or a day of the week.
 fn names(text: &[u8], reference: Timestamp) -> Option<Stamp> {
     let mut at = Cursor::new(text, 0);
-    let is_weekday = text.get(..3).is_some_and(|name| DAYS.iter().any(|day| name == *day));
+    let is_weekday = text.get(..3).is_some_and(|name| DAYS.contains(&name));
     if is_weekday {
         at.at = 3;
         at.optional(b',');
