@@ -5,7 +5,7 @@
 //!
 //! - [`classify`]: what a message is about;
 //! - [`cluster`]: which templates say the same in other words;
-//! - [`format`]: what a line says about itself: severity, time, trace, and which part of it is the message;
+//! - [`mod@format`]: what a line says about itself: severity, time, trace, and which part of it is the message;
 //! - [`join`]: which lines are one record;
 //! - [`mask`]: what varies in a line, and what is secret;
 //! - [`miner`]: which template a line is of;
