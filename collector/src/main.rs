@@ -6,6 +6,7 @@ mod allocator;
 mod cli;
 mod components;
 mod demo;
+mod logs;
 mod replay;
 mod run;
 mod telemetry;

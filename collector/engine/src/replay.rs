@@ -160,8 +160,11 @@ impl Player {
                 refusals.1.get_or_insert(nack);
             }
         });
+        // The last one gets the batch itself: what is shared must be copied before it can be changed.
+        let mut batches = std::iter::repeat_n(batch, takers.len());
         for (lane, ack) in takers.iter().zip(ack.split(takers.len())) {
-            self.run(*lane, 0, vec![Delivery { batch: batch.clone(), ack }]).await;
+            let Some(batch) = batches.next() else { return };
+            self.run(*lane, 0, vec![Delivery { batch, ack }]).await;
         }
     }
 

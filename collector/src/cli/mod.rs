@@ -55,8 +55,10 @@ pub(crate) enum Command {
     Graph(graph::GraphArgs),
     /// Shows a simulated shop in which faults are injected, and what the pipeline finds.
     Demo(crate::demo::DemoArgs),
-    /// Plays recorded telemetry through the pipelines, in its own time and as fast as it goes.
+    /// Plays recorded telemetry and log files through the pipelines, in their own time and as fast as it goes.
     Replay(replay::ReplayArgs),
+    /// Shows what is in log files: their templates, how often, how bad, and what is out of the ordinary.
+    Logs(crate::logs::LogsArgs),
 }
 
 /// Why a command failed.
@@ -68,16 +70,19 @@ pub(crate) enum Failure {
     /// No configuration was given.
     #[error("no configuration: pass `--config FILE`")]
     NoConfig,
+    /// The command line asks for something that cannot be.
+    #[error("{0}")]
+    Usage(String),
     /// Anything else.
     #[error("{0:#}")]
     Other(#[from] anyhow::Error),
 }
 
 impl Failure {
-    /// The process's exit code: 2 if the configuration is to blame, 1 otherwise.
+    /// The process's exit code: 2 if the configuration or the command line is to blame, 1 otherwise.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::NoConfig => 2,
+            Self::Config(_) | Self::NoConfig | Self::Usage(_) => 2,
             Self::Other(_) => 1,
         }
     }
@@ -98,6 +103,7 @@ pub(crate) fn execute(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
     let text = match cli.command.as_ref().unwrap_or(&Command::Run) {
         Command::Run => return crate::run::run(&cli.config, registry),
         Command::Demo(args) => return crate::demo::run(args, registry),
+        Command::Logs(args) => return crate::logs::run(args, &cli.config, registry),
         Command::Replay(args) => return replay::run(args, &cli.config.load()?, registry),
         Command::Validate => validate::run(&cli.config.load()?, registry)?,
         Command::PrintConfig(args) => print_config::run(args, &cli.config.load()?, registry)?,
@@ -109,7 +115,7 @@ pub(crate) fn execute(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
 }
 
 /// Writes to standard output; a reader that has gone away is no failure.
-fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

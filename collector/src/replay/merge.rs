@@ -2,29 +2,29 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::Recorded;
 use pdata::Timestamp;
 
 use super::error::{InputError, Malformed, Reason};
+use super::names;
+use super::options::{Form, Options};
 use super::paths::{self, Input};
-use super::source::{Record, Source};
+use super::source::{Counts, Record, Source};
 
 /// What was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Inputs with telemetry in them.
+    /// Inputs with something in them.
     pub(crate) inputs: usize,
     /// Files in directories that hold something else.
     pub(crate) left_out: Vec<Arc<str>>,
-    /// Lines and frames, good ones and malformed ones.
-    pub(crate) records: u64,
-    /// Malformed ones.
+    /// What was read from all of them.
+    pub(crate) counts: Counts,
+    /// Malformed lines and frames.
     pub(crate) malformed: u64,
-    /// Bytes, after decompression.
-    pub(crate) bytes: u64,
 }
 
 /// The inputs, merged: the record that is next is always the earliest among each input's next one, the first input's if
@@ -35,7 +35,7 @@ pub(crate) struct Inputs {
     /// Batches of the record that was taken last.
     ready: VecDeque<Recorded>,
     tally: Tally,
-    strict: bool,
+    options: Options,
     /// Why reading ended; handed on after what was read before.
     failed: Option<InputError>,
     report: Box<dyn FnMut(&Malformed) + Send>,
@@ -48,13 +48,13 @@ struct Open {
 }
 
 impl Inputs {
-    /// Opens the inputs that `paths` name. Malformed records go to `report`; if `strict`, the first one is an error.
+    /// Opens the inputs that `paths` name. Malformed records go to `report`; if that is asked for, the first one is an error.
     ///
     /// # Errors
     /// If one cannot be opened or its beginning cannot be read.
     pub(crate) fn open(
         paths: &[PathBuf],
-        strict: bool,
+        options: &Options,
         report: impl FnMut(&Malformed) + Send + 'static,
     ) -> Result<Self, InputError> {
         let mut inputs = Self {
@@ -62,7 +62,7 @@ impl Inputs {
             order: BinaryHeap::new(),
             ready: VecDeque::new(),
             tally: Tally::default(),
-            strict,
+            options: options.clone(),
             failed: None,
             report: Box::new(report),
         };
@@ -81,17 +81,27 @@ impl Inputs {
     }
 
     fn add(&mut self, input: &Input) -> Result<(), InputError> {
-        let mut source = Source::open(&input.path)?;
+        let mut source = Source::open(&input.path, &self.options)?;
         let first = source.next()?;
-        let is_telemetry = matches!(&first, Some(Ok(_) | Err(Malformed { reason: Reason::Decode(_), .. })));
-        if input.found && !is_telemetry {
-            // A README, labels, anything: what is in a directory need not be telemetry.
+        if input.found && !self.is_wanted(&input.path, &source, first.as_ref()) {
             self.tally.left_out.extend(first.is_some().then(|| Arc::clone(source.name())));
             return Ok(());
         }
         let index = self.sources.len();
         self.sources.push(Open { source: Some(source), next: None });
         self.take(index, first)
+    }
+
+    /// Whether a file in a directory is an input: a README, labels, anything may be there, too.
+    fn is_wanted(&self, path: &Path, source: &Source, first: Option<&Result<Record, Malformed>>) -> bool {
+        match first {
+            Some(Ok(_)) if source.is_text() => {
+                let form = self.options.form;
+                form == Form::Text || !source.looks_binary() && (self.options.any_text || names::is_log(path))
+            }
+            Some(Ok(_) | Err(Malformed { reason: Reason::Decode(_), .. })) => true,
+            _ => false,
+        }
     }
 
     /// Reads on in an input until it has a good record or ends.
@@ -106,8 +116,8 @@ impl Inputs {
     fn take(&mut self, index: usize, mut read: Option<Result<Record, Malformed>>) -> Result<(), InputError> {
         let Some(open) = self.sources.get_mut(index) else { return Ok(()) };
         loop {
-            self.tally.bytes += open.source.as_mut().map_or(0, Source::take_bytes);
-            self.tally.records += u64::from(read.is_some());
+            let counts = open.source.as_mut().map(Source::take_counts).unwrap_or_default();
+            self.tally.counts.add(&counts);
             match read {
                 None => {
                     open.source = None;
@@ -120,7 +130,7 @@ impl Inputs {
                 }
                 Some(Err(malformed)) => {
                     self.tally.malformed += 1;
-                    if self.strict {
+                    if self.options.strict {
                         return Err(malformed.into());
                     }
                     (self.report)(&malformed);

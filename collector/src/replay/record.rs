@@ -19,6 +19,14 @@ pub(super) fn line(line: &[u8]) -> Result<Batch, Reason> {
     Ok(json::from_json(signal, line)?)
 }
 
+/// Whether the line is telemetry or an event, or at least claims to be: lines of logs are JSON, too, and may have a `type`.
+pub(super) fn is_telemetry(line: &[u8]) -> bool {
+    match json::detect(line) {
+        Some(Signal::Events) => json::from_json(Signal::Events, line).is_ok(),
+        other => other.is_some(),
+    }
+}
+
 /// Reads the contents of a frame: OTLP as protobuf, or as JSON, and each of them perhaps compressed with zstd, as the
 /// collector's file exporter writes them. `usual` is the signal of the frame before.
 pub(super) fn frame(contents: Vec<u8>, usual: Signal) -> Result<Batch, Reason> {

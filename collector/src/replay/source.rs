@@ -1,16 +1,20 @@
-//! One input: opened, decompressed, and cut into records.
+//! One input: opened, decompressed, told what it holds, and cut into records.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
+use component::Clock;
 use flate2::bufread::MultiGzDecoder;
 use pdata::{Batch, Signal, Timestamp, event};
 
 use super::error::{InputError, Malformed, Place, Reason};
 use super::extent::extent;
+use super::options::{Form, Options};
 use super::record::{self, LONGEST};
+use super::text::{LONGEST_LINE, Text};
 
 const BUFFER: usize = 128 << 10;
 /// How much a line buffer may keep after a long line.
@@ -30,17 +34,60 @@ pub(super) struct Record {
     pub(super) batches: Vec<Batch>,
 }
 
+/// What was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Lines and frames, good ones and malformed ones, without blank lines.
+    pub(crate) records: u64,
+    /// Lines of text among them.
+    pub(crate) text: u64,
+    /// Lines with nothing in them.
+    pub(crate) blank: u64,
+    /// Lines of text that were too long, of which only the beginning was read.
+    pub(crate) cut: u64,
+    /// Lines of text that were not UTF-8; what was not is replaced.
+    pub(crate) replaced: u64,
+    /// Bytes, after decompression.
+    pub(crate) bytes: u64,
+}
+
+impl Counts {
+    /// Adds what was read elsewhere.
+    pub(super) const fn add(&mut self, other: &Self) {
+        self.records += other.records;
+        self.text += other.text;
+        self.blank += other.blank;
+        self.cut += other.cut;
+        self.replaced += other.replaced;
+        self.bytes += other.bytes;
+    }
+}
+
+/// What an input holds.
+enum Contents {
+    /// A request, a batch or an event on every line.
+    Lines,
+    /// OTLP in frames.
+    Frames,
+    /// Lines that people read.
+    Text(Box<Text>),
+}
+
 /// An open input.
 pub(super) struct Source {
     name: Arc<str>,
     reader: Box<dyn BufRead + Send>,
-    framed: bool,
+    contents: Contents,
+    /// Whether the first line has bytes that no text has.
+    binary: bool,
     /// The line in hand.
     line: Vec<u8>,
+    /// A line that was read to see what the input holds, and is to be read again.
+    held: Option<Cut>,
     /// Lines or frames read so far.
     number: u64,
-    /// Bytes read since they were last asked for.
-    bytes: u64,
+    /// What was read since somebody last asked.
+    counts: Counts,
     /// The time of the record before, for those that have none.
     time: Timestamp,
     /// The signal of the record before.
@@ -58,45 +105,86 @@ enum Cut {
 
 impl Source {
     /// Opens a file, or standard input for `-`.
-    pub(super) fn open(path: &Path) -> Result<Self, InputError> {
-        let name = path.to_string_lossy();
+    pub(super) fn open(path: &Path, options: &Options) -> Result<Self, InputError> {
         let failed = |source| InputError::Open { path: path.to_owned(), source };
         if path == Path::new("-") {
-            return Self::new(&name, BufReader::with_capacity(BUFFER, io::stdin())).map_err(failed);
+            let text = || Text::new(path, Clock::system().now(), options);
+            let reader = BufReader::with_capacity(BUFFER, io::stdin());
+            return Self::new("-", reader, options.form, text).map_err(failed);
         }
         let file = File::open(path).map_err(failed)?;
-        Self::new(&name, BufReader::with_capacity(BUFFER, file)).map_err(failed)
+        let written = file.metadata().and_then(|metadata| metadata.modified());
+        let written = written.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        let text = || Text::new(path, Timestamp::default() + written, options);
+        let reader = BufReader::with_capacity(BUFFER, file);
+        Self::new(&path.to_string_lossy(), reader, options.form, text).map_err(failed)
     }
 
-    /// Reads from `reader`; `name` is for messages.
-    pub(super) fn new(name: &str, reader: impl BufRead + Send + 'static) -> io::Result<Self> {
+    /// Reads from `reader`; `name` is for messages, and `text` is for lines of text.
+    pub(super) fn new(
+        name: &str,
+        reader: impl BufRead + Send + 'static,
+        form: Form,
+        text: impl FnOnce() -> Text,
+    ) -> io::Result<Self> {
         let (head, mut reader) = peek(decompressed(reader)?)?;
-        // No line begins with a control character, and no frame is so long that its length begins with another one.
-        let framed = matches!(head, [0..0x08, ..] | [0x08, 0, 0, 0]);
+        // No line begins with a control character, and no frame is so long that its length begins with another one. Nor is
+        // a frame empty: what begins with zeros is a log file that was truncated while it was written to.
+        let framed = matches!(head, [0..0x08, ..] | [0x08, 0, 0, 0]) && head != [0; 4];
         if head.starts_with(BYTE_ORDER_MARK) {
             reader.consume(BYTE_ORDER_MARK.len());
         }
-        Ok(Self {
+        let mut source = Self {
             name: name.into(),
             reader: Box::new(reader),
-            framed,
+            contents: Contents::Lines,
+            binary: false,
             line: Vec::new(),
+            held: None,
             number: 0,
-            bytes: 0,
+            counts: Counts::default(),
             time: Timestamp::default(),
             signal: Signal::Traces,
-        })
+        };
+        if framed && form != Form::Text {
+            source.contents = Contents::Frames;
+        } else if form == Form::Text || (form == Form::Auto && !source.begins_like_telemetry()?) {
+            source.contents = Contents::Text(Box::new(text()));
+        }
+        Ok(source)
+    }
+
+    /// Whether these are lines of text.
+    pub(super) const fn is_text(&self) -> bool {
+        matches!(self.contents, Contents::Text(_))
+    }
+
+    /// Whether it does not look like text.
+    pub(super) const fn looks_binary(&self) -> bool {
+        self.binary
     }
 
     /// The next record; nothing at the end.
     pub(super) fn next(&mut self) -> Result<Option<Result<Record, Malformed>>, InputError> {
+        let read = match self.contents {
+            Contents::Text(_) => self.batch_of_lines().map(|batch| batch.map(Ok)),
+            Contents::Lines | Contents::Frames => self.telemetry(),
+        };
+        read.map_err(|source| InputError::Read { place: self.place(), source })
+    }
+
+    fn telemetry(&mut self) -> io::Result<Option<Result<Record, Malformed>>> {
         loop {
-            let cut = if self.framed { self.cut_frame() } else { self.cut_line() };
-            let cut = cut.map_err(|source| InputError::Read { place: self.place(), source })?;
+            let framed = matches!(self.contents, Contents::Frames);
+            let cut = match self.held.take() {
+                Some(held) => held,
+                None if framed => self.cut_frame()?,
+                None => self.cut_line(LONGEST)?,
+            };
             let batch = match cut {
                 Cut::End => return Ok(None),
                 Cut::Blank => continue,
-                Cut::Whole if self.framed => record::frame(std::mem::take(&mut self.line), self.signal),
+                Cut::Whole if framed => record::frame(std::mem::take(&mut self.line), self.signal),
                 Cut::Whole => record::line(&self.line),
                 Cut::TooLong => Err(Reason::TooLong),
                 Cut::Broken(reason) => {
@@ -104,6 +192,7 @@ impl Source {
                     Err(reason)
                 }
             };
+            self.counts.records += 1;
             let place = self.place();
             return Ok(Some(
                 batch.map(|batch| self.record(batch)).map_err(|reason| Malformed { place, reason }),
@@ -111,9 +200,64 @@ impl Source {
         }
     }
 
-    /// How many bytes were read since the last call, decompressed.
-    pub(super) const fn take_bytes(&mut self) -> u64 {
-        std::mem::replace(&mut self.bytes, 0)
+    fn batch_of_lines(&mut self) -> io::Result<Option<Record>> {
+        loop {
+            if let Contents::Text(text) = &mut self.contents
+                && text.is_full()
+            {
+                return Ok(text.take());
+            }
+            let cut = match self.held.take() {
+                Some(held) => held,
+                None => self.cut_line(LONGEST_LINE)?,
+            };
+            let Contents::Text(text) = &mut self.contents else { return Ok(None) };
+            match cut {
+                Cut::End => return Ok(text.take()),
+                Cut::Blank => {
+                    self.counts.blank += 1;
+                    continue;
+                }
+                Cut::Whole | Cut::TooLong | Cut::Broken(_) => {}
+            }
+            let mut line = self.line.as_slice();
+            line = line.strip_suffix(b"\n").unwrap_or(line);
+            line = line.strip_suffix(b"\r").unwrap_or(line);
+            line = without_hole(line);
+            if line.len() > LONGEST_LINE || matches!(cut, Cut::TooLong) {
+                self.counts.cut += 1;
+                line = line.get(..floor_char(line, LONGEST_LINE)).unwrap_or(line);
+            }
+            self.counts.records += 1;
+            self.counts.text += 1;
+            self.counts.replaced += u64::from(!text.push(line));
+        }
+    }
+
+    /// Reads the first line that is not blank, which is then read again.
+    fn begins_like_telemetry(&mut self) -> io::Result<bool> {
+        let cut = loop {
+            match self.cut_line(LONGEST)? {
+                Cut::Blank => self.counts.blank += 1,
+                cut => break cut,
+            }
+        };
+        let begins_so = match cut {
+            Cut::End => true,
+            Cut::Whole => record::is_telemetry(&self.line),
+            Cut::Blank | Cut::TooLong | Cut::Broken(_) => false,
+        };
+        self.held = Some(cut);
+        self.binary = without_hole(&self.line).contains(&0);
+        Ok(begins_so)
+    }
+
+    /// What was read since this was last asked.
+    pub(super) const fn take_counts(&mut self) -> Counts {
+        std::mem::replace(
+            &mut self.counts,
+            Counts { records: 0, text: 0, blank: 0, cut: 0, replaced: 0, bytes: 0 },
+        )
     }
 
     /// Its name, as it was given.
@@ -140,17 +284,18 @@ impl Source {
         Record { time, until, batches }
     }
 
-    fn cut_line(&mut self) -> io::Result<Cut> {
+    /// Reads a line with its end; of one that is longer than `longest` only so much.
+    fn cut_line(&mut self, longest: usize) -> io::Result<Cut> {
         self.line.clear();
         self.line.shrink_to(KEPT);
         self.number += 1;
-        let n = self.reader.by_ref().take(LONGEST as u64 + 1).read_until(b'\n', &mut self.line)?;
-        self.bytes += n as u64;
+        let n = self.reader.by_ref().take(longest as u64 + 1).read_until(b'\n', &mut self.line)?;
+        self.counts.bytes += n as u64;
         if n == 0 {
             return Ok(Cut::End);
         }
-        if n > LONGEST && self.line.last() != Some(&b'\n') {
-            self.bytes += self.reader.skip_until(b'\n')? as u64;
+        if n > longest && self.line.last() != Some(&b'\n') {
+            self.counts.bytes += self.reader.skip_until(b'\n')? as u64;
             return Ok(Cut::TooLong);
         }
         Ok(if self.line.trim_ascii().is_empty() { Cut::Blank } else { Cut::Whole })
@@ -170,7 +315,7 @@ impl Source {
         }
         self.line.clear();
         let n = self.reader.by_ref().take(len as u64).read_to_end(&mut self.line)?;
-        self.bytes += 4 + n as u64;
+        self.counts.bytes += 4 + n as u64;
         Ok(if n == len { Cut::Whole } else { Cut::Broken(Reason::Cut) })
     }
 }
@@ -195,4 +340,20 @@ fn peek<R: BufRead>(mut reader: R) -> io::Result<([u8; 4], impl BufRead + use<R>
     let mut head = [b'\n'; 4];
     head.iter_mut().zip(&read).for_each(|(to, from)| *to = *from);
     Ok((head, Cursor::new(read).chain(reader)))
+}
+
+/// The line without the zeros that a file begins with if it is truncated while it is written to.
+fn without_hole(line: &[u8]) -> &[u8] {
+    let hole = line.iter().take_while(|byte| **byte == 0).count();
+    line.get(hole..).unwrap_or_default()
+}
+
+/// The last place at or before `at` where a character of UTF-8 begins.
+fn floor_char(text: &[u8], at: usize) -> usize {
+    if at >= text.len() {
+        return text.len();
+    }
+    let is_inside = |at: &usize| text.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    // A character has four bytes; what is longer is none.
+    (at.saturating_sub(3)..=at).rev().find(|at| !is_inside(at)).unwrap_or(at)
 }

@@ -8,7 +8,8 @@ use engine::Recorded;
 use pdata::{Batch, Event, Logs, Metrics, Signal, Timestamp, Traces};
 
 use super::source::Source;
-use super::{InputError, Inputs, Tally};
+use super::text::{LONGEST_LINE, Text};
+use super::{Form, InputError, Inputs, Options, Tally};
 use testkit::Workload;
 
 fn gauge(second: u64, service: &str) -> String {
@@ -32,12 +33,37 @@ struct Read {
 }
 
 fn read(paths: &[PathBuf], strict: bool) -> Result<Read, InputError> {
+    read_as(paths, &Options { strict, ..Options::default() })
+}
+
+fn read_as(paths: &[PathBuf], options: &Options) -> Result<Read, InputError> {
     let reports = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&reports);
-    let mut inputs = Inputs::open(paths, strict, move |found| sink.lock().unwrap().push(found.to_string()))?;
+    let mut inputs = Inputs::open(paths, options, move |found| sink.lock().unwrap().push(found.to_string()))?;
     let batches = inputs.by_ref().collect::<Result<_, _>>()?;
     let reports = reports.lock().unwrap().clone();
     Ok(Read { batches, reports, tally: inputs.tally() })
+}
+
+/// Contents in memory, told by their beginning.
+fn source(name: &str, contents: impl Into<Vec<u8>>) -> Source {
+    let text = || Text::new(Path::new(name), WRITTEN, &Options::default());
+    Source::new(name, Cursor::new(contents.into()), Form::Auto, text).unwrap()
+}
+
+/// When the contents in memory were written.
+const WRITTEN: Timestamp = Timestamp::from_secs(1_767_603_600);
+
+/// The bodies of all records, each with its service.
+fn bodies(read: &Read) -> Vec<String> {
+    let mut bodies = Vec::new();
+    for recorded in &read.batches {
+        let Batch::Logs(logs) = &recorded.batch else { panic!("{recorded:?}") };
+        for (resource, _, record) in logs.view().items() {
+            bodies.push(format!("{}: {}", resource.service_name(), record.body().to_text()));
+        }
+    }
+    bodies
 }
 
 fn seconds(read: &Read) -> Vec<u64> {
@@ -98,7 +124,7 @@ fn compression_and_framing_do_not_matter() {
         [b"\xef\xbb\xbf\r\n", &text[..]].concat(),
     ];
     let all = |form: &[u8]| {
-        let mut source = Source::new("x", Cursor::new(form.to_vec())).unwrap();
+        let mut source = source("x", form);
         std::iter::from_fn(|| source.next().unwrap()).flat_map(|record| record.unwrap().batches).collect()
     };
     let expected: Vec<Batch> = all(&text);
@@ -121,30 +147,30 @@ fn malformed_lines_are_reported_with_their_place_and_counted() {
         [format!("{name}:4: neither OTLP nor an event"), format!("{name}:5: neither OTLP nor an event"),]
     );
     assert!(good.reports[0].starts_with(&format!("{name}:2: malformed traces: ")), "{}", good.reports[0]);
-    assert_eq!((good.tally.records, good.tally.malformed), (5, 3));
-    assert_eq!(good.tally.bytes, text.len() as u64);
+    assert_eq!((good.tally.counts.records, good.tally.malformed), (5, 3));
+    assert_eq!(good.tally.counts.bytes, text.len() as u64);
     let error = read(std::slice::from_ref(&path), true).unwrap_err();
     assert!(error.to_string().starts_with(&format!("{name}:2: malformed traces")), "{error}");
 }
 
 #[test]
 fn broken_frames_and_broken_compression_do_not_pass_for_an_end() {
-    let mut cut = Source::new("cut", Cursor::new(vec![0, 0, 0, 9, 1, 2])).unwrap();
+    let mut cut = source("cut", vec![0, 0, 0, 9, 1, 2]);
     assert_eq!(
         cut.next().unwrap().unwrap().unwrap_err().to_string(),
         "cut:1: the input ends in the middle of a frame"
     );
     assert!(cut.next().unwrap().is_none());
-    let mut long = Source::new("long", Cursor::new(vec![7, 255, 255, 255, 1, 2])).unwrap();
+    let mut long = source("long", vec![7, 255, 255, 255, 1, 2]);
     assert!(long.next().unwrap().unwrap().is_err());
     let huge = [&[0, 0, 0, 4, 0, 0, 0, 0][..], &[8, 0, 0, 1, 1, 2]].concat();
-    let mut huge = Source::new("huge", Cursor::new(huge)).unwrap();
+    let mut huge = source("huge", huge);
     assert!(huge.next().unwrap().unwrap().is_err());
     assert_eq!(huge.next().unwrap().unwrap().unwrap_err().to_string(), "huge:2: longer than 128 MiB");
     assert!(huge.next().unwrap().is_none());
     let text = Workload::default().json_lines(3);
     let zstd = zstd::encode_all(&text[..], 1).unwrap();
-    let mut broken = Source::new("broken", Cursor::new(zstd[..zstd.len() - 4].to_vec())).unwrap();
+    let mut broken = source("broken", zstd[..zstd.len() - 4].to_vec());
     assert!(broken.next().unwrap().unwrap().is_ok());
     let ended = std::iter::repeat_with(|| broken.next()).find(|read| !matches!(read, Ok(Some(_))));
     assert!(matches!(ended, Some(Err(InputError::Read { .. }))));
@@ -179,7 +205,7 @@ fn events_are_read_as_lines_and_out_of_log_records() {
     let mut as_logs = Vec::new();
     pdata::json::to_json(&Batch::Logs(logs), &mut as_logs);
     let text = [line.as_bytes(), b"\n", &as_logs].concat();
-    let mut source = Source::new("x", Cursor::new(text)).unwrap();
+    let mut source = source("x", text);
     let read: Vec<_> = std::iter::from_fn(|| source.next().unwrap()).map(Result::unwrap).collect();
     assert_eq!(read.len(), 2);
     for record in read {
@@ -187,6 +213,108 @@ fn events_are_read_as_lines_and_out_of_log_records() {
         let [Batch::Events(again)] = &record.batches[..] else { unreachable!("{record:?}") };
         assert!(matches!(&again[..], [Event::Score(score)] if score.score == 0.5));
     }
+}
+
+#[test]
+fn what_does_not_begin_like_telemetry_is_text_and_every_line_a_record() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = b"\n  first\r\n\n{\"msg\":\"second\"}\nnot \xff UTF-8\nlast";
+    let path = write(directory.path(), "app.log.1", text);
+    let found = read(std::slice::from_ref(&path), true).unwrap();
+    assert_eq!(
+        bodies(&found),
+        ["app:   first", "app: {\"msg\":\"second\"}", "app: not \u{fffd} UTF-8", "app: last",]
+    );
+    let counts = found.tally.counts;
+    assert_eq!((counts.records, counts.text, counts.blank, counts.replaced, counts.cut), (4, 4, 2, 1, 0));
+    assert_eq!(counts.bytes, text.len() as u64);
+    let Batch::Logs(logs) = &found.batches[0].batch else { panic!("{found:?}") };
+    let (_, _, record) = logs.view().items().next().unwrap();
+    let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let modified = modified.duration_since(std::time::UNIX_EPOCH).unwrap();
+    assert_eq!((record.time(), record.observed_time()), (Timestamp(0), Timestamp(0) + modified));
+}
+
+#[test]
+fn records_of_lines_say_which_file_they_are_from_and_whose_they_are_if_asked_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = write(directory.path(), "app.log", b"a line\n");
+    let options = Options {
+        name_files: true,
+        service: Some("shop".to_owned()),
+        keep_original: true,
+        ..Options::default()
+    };
+    let found = read_as(std::slice::from_ref(&path), &options).unwrap();
+    assert_eq!(bodies(&found), ["shop: a line"]);
+    let Batch::Logs(logs) = &found.batches[0].batch else { panic!("{found:?}") };
+    let (_, _, record) = logs.view().items().next().unwrap();
+    let attribute = |key| record.attribute(key).map(|value| value.to_text().into_owned());
+    assert_eq!(attribute("log.file.name").as_deref(), Some("app.log"));
+    assert_eq!(attribute("log.file.path").as_deref(), path.to_str());
+    assert_eq!(attribute("log.record.original").as_deref(), Some("a line"));
+}
+
+#[test]
+fn a_json_log_with_a_type_is_no_event_and_a_flag_decides_otherwise() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = write(directory.path(), "x", b"{\"type\":\"log\",\"msg\":\"hello\"}\n");
+    assert_eq!(read(std::slice::from_ref(&path), true).unwrap().tally.counts.text, 1);
+    let options = Options { form: Form::Otlp, ..Options::default() };
+    let found = read_as(std::slice::from_ref(&path), &options).unwrap();
+    assert_eq!((found.batches.len(), found.tally.malformed), (0, 1));
+    let telemetry = write(directory.path(), "y", (gauge(1, "a") + "\n").as_bytes());
+    let options = Options { form: Form::Text, ..Options::default() };
+    let found = read_as(&[telemetry], &options).unwrap();
+    assert_eq!(bodies(&found), ["y: ".to_owned() + &gauge(1, "a")]);
+}
+
+#[test]
+fn a_line_that_is_too_long_is_cut_between_characters_and_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let long = "x".repeat(LONGEST_LINE - 1) + "é and more\n";
+    for text in [long.clone(), "short\n".to_owned() + &long] {
+        let path = write(directory.path(), "long.log", (text + "after\n").as_bytes());
+        let found = read(&[path], true).unwrap();
+        let bodies = bodies(&found);
+        assert_eq!(bodies.iter().filter(|body| body.len() == LONGEST_LINE - 1 + "long: ".len()).count(), 1);
+        assert_eq!(bodies.last().map(String::as_str), Some("long: after"));
+        assert_eq!((found.tally.counts.cut, found.tally.counts.replaced), (1, 0));
+    }
+}
+
+#[test]
+fn the_hole_that_truncation_leaves_is_no_part_of_a_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = write(directory.path(), "a.log", b"\0\0\0\0\0\0 one\ntwo\n");
+    assert_eq!(bodies(&read(&[path], true).unwrap()), ["a:  one", "a: two"]);
+}
+
+#[test]
+fn many_lines_become_batches_of_a_few_thousand() {
+    let directory = tempfile::tempdir().unwrap();
+    let text: String = (0..10_000).map(|n| format!("line {n}\n")).collect();
+    let path = write(directory.path(), "a.log", text.as_bytes());
+    let found = read(&[path], true).unwrap();
+    let sizes: Vec<_> = found.batches.iter().map(|recorded| recorded.batch.items()).collect();
+    assert_eq!(sizes, [4096, 4096, 1808]);
+}
+
+#[test]
+fn log_files_in_a_directory_are_known_by_their_names_unless_any_text_will_do() {
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), "a.log", b"one\n");
+    write(directory.path(), "README.md", b"two\n");
+    write(directory.path(), "b.log", b"bin\0ary\n");
+    let paths = [directory.path().to_owned()];
+    assert_eq!(bodies(&read(&paths, true).unwrap()), ["a: one"]);
+    let any = read_as(&paths, &Options { any_text: true, ..Options::default() }).unwrap();
+    let mut all = bodies(&any);
+    all.sort();
+    assert_eq!(all, ["README.md: two", "a: one"]);
+    assert_eq!(any.tally.left_out.len(), 1);
+    let forced = read_as(&paths, &Options { form: Form::Text, ..Options::default() }).unwrap();
+    assert_eq!(forced.tally.inputs, 3);
 }
 
 #[test]
@@ -201,11 +329,14 @@ fn a_frame_without_times_is_taken_for_what_came_before() {
 proptest::proptest! {
     #[test]
     fn no_bytes_make_a_source_panic_or_go_on_for_ever(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
-        if let Ok(mut source) = Source::new("x", Cursor::new(bytes)) {
-            let mut n = 0;
-            while let Ok(Some(_)) = source.next() {
-                n += 1;
-                assert!(n <= 400);
+        for form in [Form::Auto, Form::Otlp, Form::Text] {
+            let text = || Text::new(Path::new("x"), WRITTEN, &Options::default());
+            if let Ok(mut source) = Source::new("x", Cursor::new(bytes.clone()), form, text) {
+                let mut n = 0;
+                while let Ok(Some(_)) = source.next() {
+                    n += 1;
+                    assert!(n <= 400);
+                }
             }
         }
     }

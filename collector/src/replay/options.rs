@@ -1,0 +1,32 @@
+//! How inputs are to be read.
+
+use clap::ValueEnum;
+
+/// What an input holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// Telemetry if it begins like it, lines of text otherwise.
+    #[default]
+    Auto,
+    /// OTLP/JSON lines, OTLP frames or events.
+    Otlp,
+    /// Lines of text, each of which becomes a log record.
+    Text,
+}
+
+/// How inputs are to be read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// Whether the first record that cannot be read ends the reading.
+    pub(crate) strict: bool,
+    /// What the inputs hold.
+    pub(crate) form: Form,
+    /// The service that wrote the lines of text; the file's name says it if this does not.
+    pub(crate) service: Option<String>,
+    /// Whether records made of lines say which file they are from.
+    pub(crate) name_files: bool,
+    /// Whether records made of lines keep the line as it was, in `log.record.original`.
+    pub(crate) keep_original: bool,
+    /// Whether any text in a directory is an input, not only what is named like a log file.
+    pub(crate) any_text: bool,
+}
