@@ -127,7 +127,7 @@ fn markdown_is_a_table_whatever_is_in_the_lines() {
     | 30 | 30.0% | warn, error 10.0% | connectivity, timeout | 09:01:40 | 09:02:09 | bbbbbbbb | `no answer from <IP> \| retry` |
     | 10 | 10.0% | error |  | 09:00:50 | 09:00:59 | cccccccc | `日本語のログ␛[31m` |
 
-    0 lines, 3 templates, 0 B in 0.00 s: 0 lines/s
+    0 lines, 3 templates, 0 B in 0.00 s
     ");
 }
 
@@ -156,7 +156,7 @@ fn the_terminal_gets_a_table() {
     09:01:40 – 09:02:10  error     shop: error records are 0.9 a second
     09:03:20 – the end  error     shop: error records are 0.6 a second
 
-    0 lines, 3 templates, 0 B in 0.00 s: 0 lines/s
+    0 lines, 3 templates, 0 B in 0.00 s
     ");
 }
 

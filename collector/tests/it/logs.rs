@@ -267,45 +267,51 @@ fn example(folder: &Path) -> Vec<String> {
 
 /// How long it took is another thing every time.
 fn without_speed(text: &str) -> String {
-    let without = |line: &str| match (line.split_once(" in "), line.split_once(" lines/s")) {
-        (Some((before, _)), Some((_, after))) => format!("{before}{after}"),
+    let without = |line: &str| match line.split_once("B in ").and_then(|(_, rest)| rest.split_once(" s")) {
+        Some((seconds, _)) if seconds.parse::<f64>().is_ok() => line.replace(seconds, ""),
         _ => line.to_owned(),
     };
     text.lines().map(|line| without(line).trim_end().to_owned() + "\n").collect()
 }
 
+/// What a command of the page prints: `logs *.log --all`, say.
+fn printed(command_line: &str, folder: &Path, names: &[String]) -> String {
+    let mut arguments = Vec::new();
+    for argument in command_line.split(' ').skip(1) {
+        match argument {
+            "*.log" => arguments.extend(names.iter().map(String::as_str)),
+            other => arguments.push(other),
+        }
+    }
+    let output = command(&arguments).env("COLUMNS", "130").current_dir(folder).output();
+    succeeded(output.expect("the binary runs")).trim_end().to_owned()
+}
+
 #[test]
 fn the_worked_example_in_the_documentation_is_what_is_printed() {
+    const BEGIN: &str = "```console\n$ watchfire ";
     let folder = tempfile::tempdir().expect("a directory");
     let names = example(folder.path());
     let page = crate::workspace::root().join("docs/logs.md");
-    let mut text = std::fs::read_to_string(&page).expect("the page");
-    // Every block that begins with such a command.
-    let mut from = 0;
-    let mut checked = 0;
-    while let Some(found) = text[from..].find("```console\n$ watchfire logs ") {
-        let start = from + found + "```console\n$ watchfire ".len();
-        let end = start + text[start..].find("\n```").expect("an end");
-        let (arguments, shown) = text[start..end].split_once('\n').expect("output");
-        let arguments: Vec<_> = arguments.split(' ').skip(1).flat_map(|argument| match argument {
-            "*.log" => names.clone(),
-            other => vec![other.to_owned()],
-        });
-        let arguments: Vec<_> = arguments.collect();
-        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        let output = command(&arguments).env("COLUMNS", "130").current_dir(folder.path()).output();
-        let printed = succeeded(output.expect("the binary runs"));
-        let printed = printed.trim_end().to_owned();
-        checked += 1;
-        let is_current = without_speed(shown) == without_speed(&printed);
-        if !is_current && std::env::var_os("UPDATE_GENERATED").is_some() {
-            let command_end = start + text[start..].find('\n').expect("output") + 1;
-            text.replace_range(command_end..end, &printed);
-            std::fs::write(&page, &text).expect("the page");
+    let text = std::fs::read_to_string(&page).expect("the page");
+    let mut parts = text.split(BEGIN);
+    let mut current = parts.next().expect("a beginning").to_owned();
+    let mut stale = Vec::new();
+    for part in parts {
+        let (block, after) = part.split_once("\n```").expect("an end");
+        let (command_line, shown) = block.split_once('\n').unwrap_or((block, ""));
+        let mut printed = printed(command_line, folder.path(), &names);
+        if without_speed(shown) == without_speed(&printed) {
+            shown.clone_into(&mut printed);
         } else {
-            assert!(is_current, "docs/logs.md is stale, see CONTRIBUTING.md:\n{printed}");
+            stale.push(printed.clone());
         }
-        from = start;
+        current += &format!("{BEGIN}{command_line}\n{printed}\n```{after}");
     }
-    assert!(checked >= 2, "the page has no example");
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        std::fs::write(&page, current).expect("the page");
+    } else {
+        let command = "UPDATE_GENERATED=1 cargo test -p collector --test it worked_example";
+        assert!(stale.is_empty(), "docs/logs.md is stale: run `{command}`\n{}", stale.join("\n"));
+    }
 }

@@ -8,12 +8,16 @@ mod table;
 mod words;
 
 use std::cmp::Reverse;
+use std::fmt::Write;
 use std::time::Duration;
 
 pub(super) use self::words::plain;
 use super::args::{LogsArgs, Output, Sort};
 use super::tally::{Found, Tally};
 use crate::replay::{Counts, Played};
+
+/// So many lines say something about speed; of fewer, most of the time is for the start.
+const ENOUGH: u64 = 10_000;
 
 /// What was read, and how long it took.
 #[derive(Clone, Copy, Debug, Default)]
@@ -109,19 +113,23 @@ impl<'a> Report<'a> {
     /// What it all adds up to, in words.
     fn summary(&self) -> String {
         let Summary { inputs, counts, malformed, elapsed } = *self.summary;
+        // Writing to a `String` cannot fail, here and below.
         let mut text = format!(
-            "{}, {}, {} in {}: {} lines/s",
+            "{}, {}, {} in {}",
             words::many(self.summary.lines(), "line"),
             words::many(self.tally.len() as u64, "template"),
             words::bytes(counts.bytes),
             words::seconds(elapsed),
-            words::grouped(self.summary.lines_per_second() as u64),
         );
+        if self.summary.lines() >= ENOUGH {
+            let speed = words::grouped(self.summary.lines_per_second() as u64);
+            let _ = write!(text, ", {speed} lines/s");
+        }
         if inputs > 1 {
-            text.push_str(&format!(", {inputs} files"));
+            let _ = write!(text, ", {inputs} files");
         }
         if counts.text != counts.records {
-            text.push_str(&format!(", {}", words::many(self.tally.lines(), "record")));
+            let _ = write!(text, ", {}", words::many(self.tally.lines(), "record"));
         }
         let remarks = [
             (self.joined(), "joined to the line before"),
@@ -131,7 +139,7 @@ impl<'a> Report<'a> {
             (malformed, "malformed"),
         ];
         for (n, what) in remarks.into_iter().filter(|(n, _)| *n > 0) {
-            text.push_str(&format!(", {} {what}", words::grouped(n)));
+            let _ = write!(text, ", {} {what}", words::grouped(n));
         }
         text
     }
