@@ -25,6 +25,9 @@ use crate::validate;
 
 /// How far event time may move between two ticks.
 const TICK: Duration = Duration::from_secs(1);
+/// Where nothing comes for longer than this many ticks, ticks become as many times longer: a log with a line an hour covers
+/// years, and what has been quiet for an hour is as quiet a minute later.
+const TICKS_BEFORE_LONGER: u32 = 60;
 /// After a gap longer than this, time jumps to its end instead of ticking through.
 const LONGEST_GAP: Duration = Duration::from_secs(24 * 3600);
 
@@ -174,9 +177,8 @@ impl Player {
             self.clock.advance_to(time - TICK);
             self.pace.iter_mut().for_each(|pace| pace.start = None);
         }
-        while time.since(self.clock.now()) >= TICK {
-            self.pass(self.clock.now() + TICK).await;
-            let now = self.clock.now();
+        for now in ticks(self.clock.now(), time) {
+            self.pass(now).await;
             self.each_stage(|stage| stage.tick(now)).await;
         }
         self.pass(time).await;
@@ -249,6 +251,17 @@ impl Player {
             Box::pin(self.run(*next, 0, vec![Delivery { batch: batch.clone(), ack }])).await;
         }
     }
+}
+
+/// When to tick after `from`, up to `to`.
+pub(crate) fn ticks(from: Timestamp, to: Timestamp) -> impl Iterator<Item = Timestamp> {
+    let mut now = from;
+    std::iter::from_fn(move || {
+        let left = to.since(now);
+        let tick = TICK.max(now.since(from) / TICKS_BEFORE_LONGER);
+        now = now + tick.min(left);
+        (left >= TICK).then_some(now)
+    })
 }
 
 /// Gives a batch to an exporter, or to the one that gets what it cannot deliver.

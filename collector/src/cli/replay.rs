@@ -55,7 +55,6 @@ pub(super) fn run(args: &ReplayArgs, config: &Config, registry: &Registry) -> Re
         strict: args.strict,
         form: args.input,
         service: args.service.clone(),
-        name_files: true,
         ..Options::default()
     };
     let inputs = Inputs::open(&args.inputs, &options, report).map_err(anyhow::Error::from)?;

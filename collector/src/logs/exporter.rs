@@ -22,8 +22,6 @@ const OLD_ID: &str = "watchfire.log.template_id.old";
 const MERGED: &str = "watchfire.log.template.merged";
 const CLASS: &str = "watchfire.log.class";
 const CLUSTER: &str = "watchfire.log.cluster_id";
-/// What the reader writes to records if asked to.
-const ORIGINAL: &str = "log.record.original";
 
 /// What is known so far, shared between the pipeline and the command.
 pub(super) type SharedCollected = Mutex<Collected>;
@@ -86,8 +84,8 @@ impl Exporter for Tallier {
 
 impl Collected {
     fn record(&mut self, record: &LogRecordView<'_>) {
-        let mut line = Line { time: record.time(), ..Line::default() };
-        let (mut old, mut original, mut classes) = (None, None, None);
+        let mut line = Line { time: record.time_or_observed(), ..Line::default() };
+        let (mut old, mut classes) = (None, None);
         for (key, value) in record.attributes() {
             match (key, value) {
                 (TEMPLATE, AnyValueView::Str(text)) => line.template = text,
@@ -95,7 +93,6 @@ impl Collected {
                 (OLD_ID, AnyValueView::Str(id)) => old = Some(id),
                 (CLUSTER, AnyValueView::Str(id)) => line.cluster = id,
                 (CLASS, AnyValueView::Array(names)) => classes = Some(names),
-                (ORIGINAL, AnyValueView::Str(text)) => original = Some(text),
                 _ => {}
             }
         }
@@ -112,7 +109,7 @@ impl Collected {
         let classes = classes.iter().flat_map(|names| names.iter()).filter_map(AnyValueView::as_str);
         self.tally.record(&line, classes);
         if let Some(lines) = &mut self.lines {
-            lines.line(line.id, original.unwrap_or(&body));
+            lines.line(line.id, &body);
         }
     }
 

@@ -28,7 +28,7 @@ use self::exporter::{Collected, SharedCollected};
 use self::lines::{Lines, Wanted};
 use self::report::{Report, Summary};
 use crate::cli::{ConfigArgs, Failure};
-use crate::replay::{Inputs, Options, Play, Played, play};
+use crate::replay::{FileOf, Inputs, Options, Play, Played, play};
 use crate::run::log_to_stderr;
 
 /// The pipelines. The receiver stands for the files.
@@ -112,7 +112,7 @@ impl Run<'_> {
     /// Prints the report.
     fn report(&self, inputs: &[PathBuf]) -> Result<(), Failure> {
         let began = Instant::now();
-        let Some((collected, played)) = self.play(inputs, EVERYTHING, Collected::default(), false)? else {
+        let Some((collected, played)) = self.play(inputs, EVERYTHING, Collected::default())? else {
             return Ok(());
         };
         let summary = Summary::new(&played, began.elapsed());
@@ -125,14 +125,14 @@ impl Run<'_> {
     fn lines(&self, inputs: &[PathBuf], id: &str) -> Result<(), Failure> {
         // What the template of a line is called in the end is known only in the end, so files are read twice.
         let wanted = if inputs.iter().all(|path| path.is_file() || path.is_dir()) {
-            let tallied = self.play(inputs, TEMPLATES, Collected::default(), false)?;
+            let tallied = self.play(inputs, TEMPLATES, Collected::default())?;
             tallied.map(|(collected, _)| Wanted::of(&collected.tally, id)).transpose()?
         } else {
             None
         };
         let wanted = wanted.unwrap_or_else(|| Wanted::beginning_with(id));
         let collected = Collected { lines: Some(Lines::stdout(wanted)), ..Collected::default() };
-        let Some((collected, played)) = self.play(inputs, TEMPLATES, collected, true)? else { return Ok(()) };
+        let Some((collected, played)) = self.play(inputs, TEMPLATES, collected)? else { return Ok(()) };
         let Some(lines) = collected.lines else { return Ok(()) };
         if lines.missed() > 0 {
             eprintln!(
@@ -153,14 +153,13 @@ impl Run<'_> {
         inputs: &[PathBuf],
         processors: &str,
         collected: Collected,
-        keep_original: bool,
     ) -> Result<Option<(Collected, Played)>, Failure> {
         let config = self.config(processors)?;
         log_to_stderr(&config);
         let options = Options {
             form: self.args.input,
             service: self.args.service.clone(),
-            keep_original,
+            file_of: FileOf::Resource,
             any_text: true,
             ..Options::default()
         };

@@ -14,6 +14,16 @@ pub(crate) enum Form {
     Text,
 }
 
+/// What says which file a line is from, in `log.file.name` and `log.file.path`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum FileOf {
+    /// The record, as OpenTelemetry has it.
+    #[default]
+    Record,
+    /// The resource, which is looked at once for a batch instead of once for a line.
+    Resource,
+}
+
 /// How inputs are to be read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
@@ -23,10 +33,8 @@ pub(crate) struct Options {
     pub(crate) form: Form,
     /// The service that wrote the lines of text; the file's name says it if this does not.
     pub(crate) service: Option<String>,
-    /// Whether records made of lines say which file they are from.
-    pub(crate) name_files: bool,
-    /// Whether records made of lines keep the line as it was, in `log.record.original`.
-    pub(crate) keep_original: bool,
+    /// What says which file a line is from.
+    pub(crate) file_of: FileOf,
     /// Whether any text in a directory is an input, not only what is named like a log file.
     pub(crate) any_text: bool,
 }

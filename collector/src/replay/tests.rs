@@ -9,7 +9,7 @@ use pdata::{Batch, Event, Logs, Metrics, Signal, Timestamp, Traces};
 
 use super::source::Source;
 use super::text::{LONGEST_LINE, Text};
-use super::{Form, InputError, Inputs, Options, Tally};
+use super::{FileOf, Form, InputError, Inputs, Options, Tally};
 use testkit::Workload;
 
 fn gauge(second: u64, service: &str) -> String {
@@ -53,6 +53,8 @@ fn source(name: &str, contents: impl Into<Vec<u8>>) -> Source {
 
 /// When the contents in memory were written.
 const WRITTEN: Timestamp = Timestamp::from_secs(1_767_603_600);
+
+const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The bodies of all records, each with its service.
 fn bodies(read: &Read) -> Vec<String> {
@@ -239,12 +241,7 @@ fn what_does_not_begin_like_telemetry_is_text_and_every_line_a_record() {
 fn records_of_lines_say_which_file_they_are_from_and_whose_they_are_if_asked_to() {
     let directory = tempfile::tempdir().unwrap();
     let path = write(directory.path(), "app.log", b"a line\n");
-    let options = Options {
-        name_files: true,
-        service: Some("shop".to_owned()),
-        keep_original: true,
-        ..Options::default()
-    };
+    let options = Options { service: Some("shop".to_owned()), ..Options::default() };
     let found = read_as(std::slice::from_ref(&path), &options).unwrap();
     assert_eq!(bodies(&found), ["shop: a line"]);
     let Batch::Logs(logs) = &found.batches[0].batch else { panic!("{found:?}") };
@@ -252,7 +249,13 @@ fn records_of_lines_say_which_file_they_are_from_and_whose_they_are_if_asked_to(
     let attribute = |key| record.attribute(key).map(|value| value.to_text().into_owned());
     assert_eq!(attribute("log.file.name").as_deref(), Some("app.log"));
     assert_eq!(attribute("log.file.path").as_deref(), path.to_str());
-    assert_eq!(attribute("log.record.original").as_deref(), Some("a line"));
+    let options = Options { file_of: FileOf::Resource, ..options };
+    let found = read_as(std::slice::from_ref(&path), &options).unwrap();
+    let Batch::Logs(logs) = &found.batches[0].batch else { panic!("{found:?}") };
+    let (resource, _, record) = logs.view().items().next().unwrap();
+    assert_eq!(record.attributes().count(), 0);
+    let name = resource.attribute("log.file.name").map(|value| value.to_text().into_owned());
+    assert_eq!((name.as_deref(), resource.service_name()), (Some("app.log"), "shop"));
 }
 
 #[test]
@@ -288,6 +291,55 @@ fn the_hole_that_truncation_leaves_is_no_part_of_a_line() {
     let directory = tempfile::tempdir().unwrap();
     let path = write(directory.path(), "a.log", b"\0\0\0\0\0\0 one\ntwo\n");
     assert_eq!(bodies(&read(&[path], true).unwrap()), ["a:  one", "a: two"]);
+}
+
+/// The time and the time of observation of every record, in seconds after nine o'clock.
+fn times(read: &Read) -> Vec<(i64, i64)> {
+    let seconds = |time: Timestamp| if time.is_unknown() { -1 } else { time.since(WRITTEN).as_secs() as i64 };
+    let mut times = Vec::new();
+    for recorded in &read.batches {
+        let Batch::Logs(logs) = &recorded.batch else { panic!("{recorded:?}") };
+        let records = logs.view().items().map(|(_, _, record)| record);
+        times.extend(records.map(|record| (seconds(record.time()), seconds(record.observed_time()))));
+    }
+    times
+}
+
+#[test]
+fn a_line_without_a_time_is_of_the_time_of_the_line_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "# begins here\n2026-01-05T09:00:05Z one\n  continued\n2026-01-05T09:00:03Z back\nmore\n";
+    let path = write(directory.path(), "a.log", text.as_bytes());
+    let found = read(&[path], true).unwrap();
+    assert_eq!(times(&found), [(-1, 5), (5, 5), (-1, 5), (3, 3), (-1, 3)]);
+    assert_eq!((found.batches[0].time, found.batches[0].until), (WRITTEN + SECOND * 3, WRITTEN + SECOND * 5));
+}
+
+#[test]
+fn lines_of_several_files_are_merged_by_their_times() {
+    let directory = tempfile::tempdir().unwrap();
+    let lines = |seconds: &[u64], name: &str| -> String {
+        seconds.iter().map(|n| format!("2026-01-05T09:{:02}:{:02}Z {name}{n}\n", n / 60, n % 60)).collect()
+    };
+    let a = write(directory.path(), "a.log", lines(&[0, 5, 30, 95, 60], "a").as_bytes());
+    let b = write(directory.path(), "b.log", lines(&[20, 29, 61, 62, 90], "b").as_bytes());
+    let found = read(&[a, b], true).unwrap();
+    let order: Vec<_> = times(&found).into_iter().map(|(time, _)| time).collect();
+    assert_eq!(order, [0, 5, 20, 29, 30, 61, 62, 90, 95, 60]);
+}
+
+#[test]
+fn encoded_lines_are_what_protobuf_says_they_are() {
+    use pdata::proto::logs::LogsData;
+    use prost::Message;
+    let long = "é".repeat(20_000);
+    let directory = tempfile::tempdir().unwrap();
+    let path = write(directory.path(), "a.log", format!("2026-01-05T09:00:05Z one\n{long}\n").as_bytes());
+    let found = read(&[path], true).unwrap();
+    let Batch::Logs(logs) = &found.batches[0].batch else { panic!("{found:?}") };
+    let decoded = LogsData::decode(logs.bytes().clone()).unwrap();
+    assert_eq!(decoded.encode_to_vec(), logs.bytes().to_vec());
+    assert_eq!(logs.items(), 2);
 }
 
 #[test]

@@ -1,23 +1,22 @@
 //! Lines of text as log records.
 //!
-//! A record has the time that its line says it is of, or that of the line before. Lines that come before the first time in
-//! their file have that time if it is within the first batch. In a file without any times a record's own time is unknown, and
-//! it counts as observed when the file was last written.
+//! A record's body is its line, and its time the one that the line says it is of. Severity and ids stay in the line: whoever
+//! works with lines, as `drain` does, reads them there, and joins what belongs together first. A record is observed at its
+//! own time or, if its line says none, at that of the line before. Lines that come before the first time in their file are
+//! observed then, if it is within the first batch. In a file without any times all is observed when the file was last written.
 //!
-//! Times that go backwards are left as they are: a record says what its line says. The batch that has them is due at
-//! its earliest time, and as event time never goes back, such records are late for whoever works in windows.
+//! Times that go backwards are left as they are: a record says what its line says. A batch is due at its earliest
+//! time, and as event time never goes back, such records are late for whoever works in windows.
 
-use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
-use pdata::proto::common::{AnyValue, KeyValue, any_value::Value};
-use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
-use pdata::proto::resource::Resource;
+use analysis::logs::format::Sniffer;
 use pdata::{Batch, Logs, Timestamp};
 
+use super::encode::{self, Place};
 use super::names;
-use super::options::Options;
+use super::options::{FileOf, Options};
 use super::source::Record;
 
 /// The longest line; what is beyond is cut off.
@@ -31,130 +30,109 @@ const BATCH_SPAN: Duration = Duration::from_secs(10);
 
 /// Makes batches of lines.
 pub(super) struct Text {
-    resource: Resource,
-    /// What every record has.
-    attributes: Vec<KeyValue>,
-    keep_original: bool,
+    /// Encoded: the resource, and the attributes that every record has.
+    resource: Vec<u8>,
+    attributes: Vec<u8>,
+    sniffer: Sniffer,
     /// Stands in for times until there is one.
     written: Timestamp,
     /// The time of the line before; unknown until a line has one.
     time: Timestamp,
-    records: Vec<LogRecord>,
-    bytes: usize,
-    /// The time of the first record in the batch.
-    begins: Timestamp,
+    batch: Records,
     /// A record that is too far away in time to be in the same batch.
-    early: Option<LogRecord>,
+    early: Records,
+}
+
+/// Encoded records.
+#[derive(Default)]
+struct Records {
+    bytes: Vec<u8>,
+    lines: usize,
+    /// The time of the first record that has one.
+    begins: Timestamp,
+    /// The earliest and the latest time.
+    extent: Option<(Timestamp, Timestamp)>,
+    /// Where records end that came before the first time.
+    untimed: Vec<usize>,
 }
 
 impl Text {
     /// For the lines of the file at `path`, which was last written at `written`.
     pub(super) fn new(path: &Path, written: Timestamp, options: &Options) -> Self {
         let service = options.service.clone().unwrap_or_else(|| names::service(path));
-        let mut attributes = Vec::new();
-        if options.name_files && path != Path::new("-") {
-            attributes.push(attribute("log.file.name", names::name(path)));
-            attributes.push(attribute("log.file.path", path.to_string_lossy().into_owned()));
+        let (mut resource, mut attributes) = (Vec::new(), Vec::new());
+        encode::attribute(Place::Resource, "service.name", &service, &mut resource);
+        if path != Path::new("-") {
+            let (place, out) = match options.file_of {
+                FileOf::Record => (Place::Record, &mut attributes),
+                FileOf::Resource => (Place::Resource, &mut resource),
+            };
+            encode::attribute(place, "log.file.name", &names::name(path), out);
+            encode::attribute(place, "log.file.path", &path.to_string_lossy(), out);
         }
         Self {
-            resource: Resource {
-                attributes: vec![attribute("service.name", service)],
-                ..Resource::default()
-            },
+            resource,
             attributes,
-            keep_original: options.keep_original,
+            sniffer: Sniffer::default(),
             written,
             time: Timestamp::default(),
-            records: Vec::new(),
-            bytes: 0,
-            begins: Timestamp::default(),
-            early: None,
+            batch: Records::default(),
+            early: Records::default(),
         }
     }
 
     /// Whether the batch is to be taken before another line comes.
-    pub(super) fn is_full(&self) -> bool {
-        self.early.is_some() || self.records.len() >= BATCH_LINES || self.bytes >= BATCH_BYTES
+    pub(super) const fn is_full(&self) -> bool {
+        self.early.lines > 0 || self.batch.lines >= BATCH_LINES || self.batch.bytes.len() >= BATCH_BYTES
     }
 
     /// Takes a line in, without its end. Says whether it was UTF-8; what is not is replaced.
     pub(super) fn push(&mut self, line: &[u8]) -> bool {
         let text = String::from_utf8_lossy(line);
-        let is_utf8 = matches!(text, Cow::Borrowed(_));
-        let record = self.record(text);
-        self.bytes += line.len();
-        let time = Timestamp(record.time_unix_nano);
-        let is_near = |begins: Timestamp| time.since(begins).max(begins.since(time)) <= BATCH_SPAN;
-        if self.begins.is_unknown() || time.is_unknown() {
-            self.begins = time;
-        } else if !self.records.is_empty() && !is_near(self.begins) {
-            self.early = Some(record);
-            return is_utf8;
-        }
-        self.records.push(record);
+        let is_utf8 = matches!(text, std::borrow::Cow::Borrowed(_));
+        let own = self.sniffer.lift(&text, self.written).time.filter(|time| !time.is_unknown());
+        self.time = own.unwrap_or(self.time);
+        let to = if self.batch.is_near(self.time) { &mut self.batch } else { &mut self.early };
+        to.push(own, self.time, &text, &self.attributes);
         is_utf8
     }
 
     /// The batch so far; nothing if there is none.
     pub(super) fn take(&mut self) -> Option<Record> {
-        let mut records = std::mem::take(&mut self.records);
-        self.bytes = 0;
-        self.begins = Timestamp::default();
-        if let Some(early) = self.early.take() {
-            self.begins = Timestamp(early.time_unix_nano);
-            self.records.push(early);
-        }
-        let known = records.iter().map(|record| record.time_unix_nano).find(|time| *time != 0);
-        let (mut time, mut until) = (u64::MAX, 0);
-        for record in &mut records {
-            if record.time_unix_nano == 0 {
-                record.time_unix_nano = known.unwrap_or_default();
-            }
-            if record.time_unix_nano == 0 {
-                record.observed_time_unix_nano = self.written.as_nanos();
-            }
-            let own = record.time_unix_nano.max(record.observed_time_unix_nano);
-            (time, until) = (time.min(own), until.max(own));
-        }
-        if records.is_empty() {
+        let mut batch = std::mem::replace(&mut self.batch, std::mem::take(&mut self.early));
+        if batch.lines == 0 {
             return None;
         }
-        let scope = ScopeLogs { log_records: records, ..ScopeLogs::default() };
-        let group = ResourceLogs {
-            resource: Some(self.resource.clone()),
-            scope_logs: vec![scope],
-            ..ResourceLogs::default()
-        };
-        let logs = Logs::from_message(LogsData { resource_logs: vec![group] });
-        Some(Record { time: Timestamp(time), until: Timestamp(until), batches: vec![Batch::Logs(logs)] })
-    }
-
-    fn record(&mut self, line: Cow<'_, str>) -> LogRecord {
-        let mut attributes = self.attributes.clone();
-        if self.keep_original {
-            attributes.push(attribute("log.record.original", line.clone().into_owned()));
+        let known = if batch.begins.is_unknown() { self.written } else { batch.begins };
+        for end in std::mem::take(&mut batch.untimed) {
+            encode::set_observed(end, known, &mut batch.bytes);
         }
-        if let Some(time) = time_of(&line) {
-            self.time = time;
-        }
-        LogRecord {
-            time_unix_nano: self.time.as_nanos(),
-            body: Some(string(line.into_owned())),
-            attributes,
-            ..LogRecord::default()
-        }
+        let (time, until) = batch.extent.unwrap_or((known, known));
+        let bytes = encode::logs(&self.resource, &batch.bytes);
+        // Bytes of this module's own making are what they should be; a test holds it to that.
+        let logs = Logs::from_bytes(bytes.into()).unwrap_or_else(|_| Logs::empty());
+        Some(Record { time, until, batches: vec![Batch::Logs(logs)] })
     }
 }
 
-/// The time that a line says it is of.
-const fn time_of(_line: &str) -> Option<Timestamp> {
-    None
-}
+impl Records {
+    /// Whether a record of this time may be in the same batch.
+    fn is_near(&self, time: Timestamp) -> bool {
+        let begins = self.begins;
+        begins.is_unknown() || time.since(begins).max(begins.since(time)) <= BATCH_SPAN
+    }
 
-fn attribute(key: &str, value: String) -> KeyValue {
-    KeyValue { key: key.to_owned(), value: Some(string(value)), ..KeyValue::default() }
-}
-
-const fn string(text: String) -> AnyValue {
-    AnyValue { value: Some(Value::StringValue(text)) }
+    fn push(&mut self, own: Option<Timestamp>, observed: Timestamp, line: &str, attributes: &[u8]) {
+        self.lines += 1;
+        let end = encode::record(own, observed, line, attributes, &mut self.bytes);
+        if observed.is_unknown() {
+            self.untimed.push(end);
+            return;
+        }
+        if self.begins.is_unknown() {
+            self.begins = observed;
+        }
+        let (first, last) = self.extent.unwrap_or((observed, observed));
+        self.extent = Some((first.min(observed), last.max(observed)));
+    }
 }

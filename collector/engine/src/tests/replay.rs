@@ -74,3 +74,16 @@ async fn times_at_the_end_of_time_do_not_hold_up_a_replay() {
     let played = crate::replay(&config, &REGISTRY, Environment::default(), input, None).await.unwrap();
     assert_eq!(played.ended, Timestamp(u64::MAX));
 }
+
+#[test]
+fn a_replay_ticks_every_second_and_less_often_the_longer_nothing_comes() {
+    let seconds = |to: u64| -> Vec<u64> {
+        let ticks = crate::replay::ticks(Timestamp::from_secs(1), Timestamp::from_secs(to));
+        ticks.map(|time| time.as_nanos() / 1_000_000_000).collect()
+    };
+    assert_eq!((seconds(1), seconds(4)), (vec![], vec![2, 3, 4]));
+    assert_eq!(seconds(62), (2..=62).collect::<Vec<_>>());
+    let hour = seconds(3601);
+    assert!((300..320).contains(&hour.len()) && hour.last() == Some(&3601), "{}", hour.len());
+    assert!(seconds(24 * 3600).len() < 520);
+}

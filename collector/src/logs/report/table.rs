@@ -119,8 +119,8 @@ fn details(row: &Row<'_>, style: &Style, text: &mut String) {
 }
 
 fn columns(report: &Report<'_>, style: &Style) -> Vec<Filled> {
-    let times = report.rows.iter().flat_map(|row| [row.found.first, row.found.last]);
-    let clock = Clock::for_times(times);
+    let times = || report.rows.iter().flat_map(|row| [row.found.first, row.found.last]);
+    let clock = Clock::for_times(times());
     let fill = |column: Column| {
         let cell = |row: &Row<'_>| words::fitted(&cell(report, row, column, clock), CELL).into_owned();
         let cells: Vec<_> = report.rows.iter().map(cell).collect();
@@ -133,6 +133,11 @@ fn columns(report: &Report<'_>, style: &Style) -> Vec<Filled> {
         let is_optional = !matches!(column.column, Column::Count | Column::Share | Column::Id);
         !is_optional || column.cells.iter().any(|cell| cell != "-")
     });
+    let is_time = |column: Column| matches!(column, Column::First | Column::Last);
+    if report.rows.len() > 1 && times().all(|time| time == report.rows[0].found.first) {
+        // In a file without times everything is of the same.
+        columns.retain(|column| !is_time(column.column));
+    }
     for dispensable in Column::DISPENSABLE {
         let taken: usize = columns.iter().map(|column| column.width + GAP.len()).sum();
         if style.columns.is_none_or(|columns| taken + TEMPLATE <= columns) {
