@@ -59,7 +59,7 @@ pub(super) fn run(args: &ReplayArgs, config: &Config, registry: &Registry) -> Re
     };
     let inputs = Inputs::open(&args.inputs, &options, report).map_err(anyhow::Error::from)?;
     let environment = Environment::default();
-    let how = Play { config, registry, environment, speed: args.speed, interruptible: false };
+    let how = Play { config, registry, environment, speed: args.speed };
     let Played { tally, replayed, read } = play(inputs, how)?;
     eprint!("{}", summary(&tally, &replayed, started.elapsed()));
     read.map_err(anyhow::Error::from)?;

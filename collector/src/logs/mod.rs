@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use component::Registry;
 use config::{Config, Source};
 use engine::Environment;
@@ -28,7 +28,7 @@ use self::exporter::{Collected, SharedCollected};
 use self::lines::{Lines, Wanted};
 use self::report::{Report, Summary};
 use crate::cli::{ConfigArgs, Failure};
-use crate::replay::{FileOf, Inputs, Options, Play, Played, play};
+use crate::replay::{FileOf, Inputs, Options, Play, Played, Stop, play};
 use crate::run::log_to_stderr;
 
 /// The pipelines. The receiver stands for the files.
@@ -65,7 +65,8 @@ const TEMPLATES: &str = "drain";
 /// # Errors
 /// If there is nothing to read, an input cannot be read, or nothing can be written.
 pub(crate) fn run(args: &LogsArgs, config: &ConfigArgs, registry: &Registry) -> Result<(), Failure> {
-    let run = Run { args, settings: config, registry };
+    let stop = Stop::on_interrupt().context("cannot listen for Ctrl-C")?;
+    let run = Run { args, settings: config, registry, stop };
     let named = run.inputs()?;
     let mut readable = Vec::new();
     for path in &named {
@@ -95,6 +96,8 @@ struct Run<'a> {
     args: &'a LogsArgs,
     settings: &'a ConfigArgs,
     registry: &'a Registry,
+    /// Ctrl-C ends the reading, and what was read by then is shown.
+    stop: Stop,
 }
 
 impl Run<'_> {
@@ -161,6 +164,7 @@ impl Run<'_> {
             service: self.args.service.clone(),
             file_of: FileOf::Resource,
             any_text: true,
+            stop: self.stop.clone(),
             ..Options::default()
         };
         let inputs =
@@ -169,8 +173,7 @@ impl Run<'_> {
         let shared: Arc<SharedCollected> = Arc::new(Mutex::new(collected));
         environment.handles.offer(Arc::clone(&shared));
         let registry = Registry { exporters: exporter::FACTORIES, ..*self.registry };
-        let how =
-            Play { config: &config, registry: &registry, environment, speed: None, interruptible: true };
+        let how = Play { config: &config, registry: &registry, environment, speed: None };
         let played = play(inputs, how);
         let mut collected = std::mem::take(&mut *shared.lock().unwrap_or_else(PoisonError::into_inner));
         match collected.lines.as_mut().and_then(Lines::failure) {

@@ -157,7 +157,10 @@ impl Iterator for Inputs {
             if let Some(Record { time, until, batches }) = record {
                 self.ready.extend(batches.into_iter().map(|batch| Recorded { time, until, batch }));
             }
-            if let Err(error) = self.advance(index) {
+            if let Err(error) = self.advance(index)
+                // What is compressed does not end well in the middle.
+                && !self.options.stop.is_stopped()
+            {
                 // What was read before is still good, but the merge cannot go on without this input.
                 self.order.clear();
                 self.failed = Some(error);

@@ -19,6 +19,7 @@ mod paths;
 mod play;
 mod record;
 mod source;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -28,3 +29,4 @@ pub(crate) use merge::{Inputs, Tally};
 pub(crate) use options::{FileOf, Form, Options};
 pub(crate) use play::{Play, Played, play};
 pub(crate) use source::Counts;
+pub(crate) use stop::Stop;

@@ -2,6 +2,8 @@
 
 use clap::ValueEnum;
 
+use super::stop::Stop;
+
 /// What an input holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
@@ -35,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) service: Option<String>,
     /// What says which file a line is from.
     pub(crate) file_of: FileOf,
+    /// Tells the inputs to end.
+    pub(crate) stop: Stop,
     /// Whether any text in a directory is an input, not only what is named like a log file.
     pub(crate) any_text: bool,
 }

@@ -30,8 +30,6 @@ pub(crate) struct Play<'a> {
     pub(crate) environment: Environment,
     /// At a multiple of the speed at which it was recorded; as fast as it goes if not said.
     pub(crate) speed: Option<f64>,
-    /// Whether Ctrl-C ends the reading, and what was read until then is finished.
-    pub(crate) interruptible: bool,
 }
 
 /// What came of it.
@@ -60,7 +58,7 @@ type Reading = Arc<Mutex<(Tally, Result<(), InputError>)>>;
 /// If the configuration is wrong, a component cannot start, or an exporter does not take what it is given. An input
 /// that cannot be read to its end is no error here.
 pub(crate) fn play(inputs: Inputs, play: Play<'_>) -> Result<Played, Failure> {
-    let Play { config, registry, environment, speed, interruptible } = play;
+    let Play { config, registry, environment, speed } = play;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -72,7 +70,7 @@ pub(crate) fn play(inputs: Inputs, play: Play<'_>) -> Result<Played, Failure> {
         .spawn(move || read(inputs, &sender))
         .context("cannot start a thread")?;
     let reading = Reading::new(Mutex::new((Tally::default(), Ok(()))));
-    let input = batches(receiver, Arc::clone(&reading), interruptible);
+    let input = batches(receiver, Arc::clone(&reading));
     let replayed =
         runtime.block_on(engine::replay(config, registry, environment, input, speed)).map_err(failure);
     runtime.shutdown_background();
@@ -107,18 +105,9 @@ fn read(mut inputs: Inputs, sender: &mpsc::Sender<Chunk>) {
     }
 }
 
-fn batches(
-    mut receiver: mpsc::Receiver<Chunk>,
-    reading: Reading,
-    interruptible: bool,
-) -> impl Stream<Item = Recorded> {
-    let interrupted = async move {
-        if !interruptible || tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
-    };
+fn batches(mut receiver: mpsc::Receiver<Chunk>, reading: Reading) -> impl Stream<Item = Recorded> {
     let chunks = stream::poll_fn(move |context| receiver.poll_recv(context));
-    chunks.take_until(interrupted).flat_map(move |Chunk { batches, tally, end }| {
+    chunks.flat_map(move |Chunk { batches, tally, end }| {
         let mut reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
         *reading = (tally, end.unwrap_or(Ok(())));
         stream::iter(batches)

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -14,6 +15,7 @@ use super::error::{InputError, Malformed, Place, Reason};
 use super::extent::extent;
 use super::options::{Form, Options};
 use super::record::{self, LONGEST};
+use super::stop::Stoppable;
 use super::text::{LONGEST_LINE, Text};
 
 const BUFFER: usize = 128 << 10;
@@ -109,14 +111,17 @@ impl Source {
         let failed = |source| InputError::Open { path: path.to_owned(), source };
         if path == Path::new("-") {
             let text = || Text::new(path, Clock::system().now(), options);
-            let reader = BufReader::with_capacity(BUFFER, io::stdin());
+            // Not through the standard library's buffer, of which nobody could say whether there is something in it.
+            let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(failed)?;
+            let stdin = Stoppable::new(stdin.into(), options.stop.clone());
+            let reader = BufReader::with_capacity(BUFFER, stdin);
             return Self::new("-", reader, options.form, text).map_err(failed);
         }
         let file = File::open(path).map_err(failed)?;
         let written = file.metadata().and_then(|metadata| metadata.modified());
         let written = written.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
         let text = || Text::new(path, Timestamp::default() + written, options);
-        let reader = BufReader::with_capacity(BUFFER, file);
+        let reader = BufReader::with_capacity(BUFFER, Stoppable::new(file, options.stop.clone()));
         Self::new(&path.to_string_lossy(), reader, options.form, text).map_err(failed)
     }
 

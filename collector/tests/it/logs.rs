@@ -217,6 +217,33 @@ fn a_reader_that_goes_away_ends_it_quietly() {
 }
 
 #[test]
+fn an_interrupt_ends_the_reading_and_shows_what_was_read() {
+    let mut child = command(&[])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("the binary starts");
+    let mut input = child.stdin.take().expect("it is piped");
+    input.write_all(shop(10).as_bytes()).expect("the process reads");
+    let catches_interrupts = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it runs");
+        let caught =
+            status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("a line about signals");
+        u64::from_str_radix(caught.trim(), 16).expect("hexadecimal digits") & 1 << 1 != 0
+    };
+    while !catches_interrupts() {
+        std::thread::yield_now();
+    }
+    let kill = Command::new("sh").arg("-c").arg(format!("kill -INT {}", child.id())).status();
+    assert!(kill.expect("a shell").success());
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\n10 lines, "), "{output:?}");
+    drop(input);
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_named_and_the_others_are_shown() {
     let files = Files::new();
     let good = files.write("shop.log", shop(100));

@@ -48,8 +48,10 @@ pub(super) fn percent(share: f64) -> String {
 pub(super) enum Clock {
     /// Everything is of one day.
     TimeOfDay,
-    /// Everything is of one year or so.
+    /// Everything is of less than a year.
     Day,
+    /// Everything else.
+    Year,
 }
 
 impl Clock {
@@ -58,7 +60,11 @@ impl Clock {
         let days =
             times.filter(|time| !time.is_unknown()).map(|time| time.as_nanos() / (86_400 * 1_000_000_000));
         let (first, last) = days.fold((u64::MAX, 0), |(first, last), day| (first.min(day), last.max(day)));
-        if first >= last { Self::TimeOfDay } else { Self::Day }
+        match last.saturating_sub(first) {
+            0 => Self::TimeOfDay,
+            1..300 => Self::Day,
+            _ => Self::Year,
+        }
     }
 
     /// A time, UTC; `-` if it is unknown.
@@ -66,7 +72,11 @@ impl Clock {
         match jiff(time) {
             None => "-".to_owned(),
             Some(time) => {
-                let format = if self == Self::TimeOfDay { "%H:%M:%S" } else { "%m-%d %H:%M:%S" };
+                let format = match self {
+                    Self::TimeOfDay => "%H:%M:%S",
+                    Self::Day => "%m-%d %H:%M:%S",
+                    Self::Year => "%Y-%m-%d %H:%M",
+                };
                 time.strftime(format).to_string()
             }
         }
@@ -178,6 +188,8 @@ mod tests {
         let clock = |times: &[Timestamp]| Clock::for_times(times.iter().copied());
         assert_eq!(clock(&[a, a + Duration::from_secs(5), Timestamp::default()]).text(a), "09:00:00");
         assert_eq!(clock(&[a, b]).text(b), "01-06 09:00:00");
+        let next_year = Timestamp::from_secs(1_799_139_600);
+        assert_eq!(clock(&[a, next_year]).text(next_year), "2027-01-05 09:00");
         assert_eq!(clock(&[]).text(Timestamp::default()), "-");
         assert_eq!(rfc3339(a).as_deref(), Some("2026-01-05T09:00:00Z"));
         assert_eq!(rfc3339(Timestamp(u64::MAX)).map(|text| text.len() > 10), Some(true));
