@@ -1,23 +1,24 @@
 //! Log records of lines, written as protobuf bytes without building messages first.
 
+use analysis::logs::format::{Lifted, Severity};
 use pdata::Timestamp;
 use pdata::proto::common::{AnyValue, KeyValue, any_value::Value};
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
 /// Fields of `LogRecord`, as far as lines have them, of `ScopeLogs` and of what is around them.
-const TIME: u32 = 1;
+const SEVERITY_NUMBER: u32 = 2;
+const SEVERITY_TEXT: u32 = 3;
 const BODY: u32 = 5;
 const ATTRIBUTES: u32 = 6;
+const TRACE_ID: u32 = 9;
+const SPAN_ID: u32 = 10;
 const OBSERVED: u32 = 11;
 const STRING: u32 = 1;
 const RECORDS: u32 = 2;
 const RESOURCE: u32 = 1;
 const SCOPES: u32 = 2;
 const GROUPS: u32 = 1;
-
-/// A fixed-size field: key and value.
-const FIXED: usize = 9;
 
 /// What comes in front of a field whose tag is below 16.
 const fn head_len(len: usize) -> usize {
@@ -34,27 +35,36 @@ fn fixed(tag: u32, value: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-/// Appends a record as a field of `ScopeLogs`. `attributes` are encoded ones. Returns where its time of observation is: the
-/// end of the record.
+fn bytes(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
+    delimited(tag, bytes.len(), out);
+    out.extend_from_slice(bytes);
+}
+
+/// Appends a record as a field of `ScopeLogs`: a line, and what it says about itself. `attributes` are encoded ones.
+/// `scratch` is for its use. Returns where its time of observation is: the end of the record.
 pub(super) fn record(
-    time: Option<Timestamp>,
+    line: &str,
+    lifted: &Lifted<'_>,
     observed: Timestamp,
-    body: &str,
     attributes: &[u8],
+    scratch: &mut Vec<u8>,
     out: &mut Vec<u8>,
 ) -> usize {
-    let text = head_len(body.len()) + body.len();
-    let times = FIXED + if time.is_some() { FIXED } else { 0 };
-    let len = times + head_len(text) + text + attributes.len();
-    delimited(RECORDS, len, out);
-    if let Some(time) = time {
-        fixed(TIME, time.as_nanos(), out);
+    scratch.clear();
+    if let Some(Severity { number, text }) = &lifted.severity {
+        encode_key(SEVERITY_NUMBER, WireType::Varint, scratch);
+        encode_varint(u64::from(*number), scratch);
+        bytes(SEVERITY_TEXT, text.as_bytes(), scratch);
     }
+    lifted.trace_id.iter().for_each(|id| bytes(TRACE_ID, id, scratch));
+    lifted.span_id.iter().for_each(|id| bytes(SPAN_ID, id, scratch));
+    fixed(OBSERVED, observed.as_nanos(), scratch);
+    let text = head_len(line.len()) + line.len();
+    delimited(RECORDS, head_len(text) + text + attributes.len() + scratch.len(), out);
     delimited(BODY, text, out);
-    delimited(STRING, body.len(), out);
-    out.extend_from_slice(body.as_bytes());
+    bytes(STRING, line.as_bytes(), out);
     out.extend_from_slice(attributes);
-    fixed(OBSERVED, observed.as_nanos(), out);
+    out.extend_from_slice(scratch);
     out.len()
 }
 
@@ -71,10 +81,8 @@ pub(super) fn logs(resource: &[u8], records: &[u8]) -> Vec<u8> {
     let group = head_len(resource.len()) + resource.len() + scope;
     let mut out = Vec::with_capacity(group + 2 * head_len(group));
     delimited(GROUPS, group, &mut out);
-    delimited(RESOURCE, resource.len(), &mut out);
-    out.extend_from_slice(resource);
-    delimited(SCOPES, records.len(), &mut out);
-    out.extend_from_slice(records);
+    bytes(RESOURCE, resource, &mut out);
+    bytes(SCOPES, records, &mut out);
     out
 }
 
@@ -82,8 +90,7 @@ pub(super) fn logs(resource: &[u8], records: &[u8]) -> Vec<u8> {
 pub(super) fn attribute(place: Place, key: &str, value: &str, out: &mut Vec<u8>) {
     let value = AnyValue { value: Some(Value::StringValue(value.to_owned())) };
     let pair = KeyValue { key: key.to_owned(), value: Some(value), ..KeyValue::default() };
-    delimited(place as u32, pair.encoded_len(), out);
-    out.extend_from_slice(&pair.encode_to_vec());
+    bytes(place as u32, &pair.encode_to_vec(), out);
 }
 
 /// What has attributes, by the number of their field.

@@ -1,9 +1,10 @@
 //! Lines of text as log records.
 //!
-//! A record's body is its line, and its time the one that the line says it is of. Severity and ids stay in the line: whoever
-//! works with lines, as `drain` does, reads them there, and joins what belongs together first. A record is observed at its
-//! own time or, if its line says none, at that of the line before. Lines that come before the first time in their file are
-//! observed then, if it is within the first batch. In a file without any times all is observed when the file was last written.
+//! A record's body is its line. It has the severity, the trace and the span that the line names, and is observed when the line
+//! says it was written; its own time is left to whoever works with lines, as `drain` does: a line that has both a severity and
+//! a time would be a record that is complete. A line that says no time is observed at that of the line before. Lines that
+//! come before the first time in their file are observed then, if it is within the first batch. In a file without any times all
+//! is observed when the file was last written.
 //!
 //! Times that go backwards are left as they are: a record says what its line says. A batch is due at its earliest
 //! time, and as event time never goes back, such records are late for whoever works in windows.
@@ -34,6 +35,7 @@ pub(super) struct Text {
     resource: Vec<u8>,
     attributes: Vec<u8>,
     sniffer: Sniffer,
+    scratch: Vec<u8>,
     /// Stands in for times until there is one.
     written: Timestamp,
     /// The time of the line before; unknown until a line has one.
@@ -74,6 +76,7 @@ impl Text {
             resource,
             attributes,
             sniffer: Sniffer::default(),
+            scratch: Vec::new(),
             written,
             time: Timestamp::default(),
             batch: Records::default(),
@@ -90,10 +93,12 @@ impl Text {
     pub(super) fn push(&mut self, line: &[u8]) -> bool {
         let text = String::from_utf8_lossy(line);
         let is_utf8 = matches!(text, std::borrow::Cow::Borrowed(_));
-        let own = self.sniffer.lift(&text, self.written).time.filter(|time| !time.is_unknown());
-        self.time = own.unwrap_or(self.time);
+        let lifted = self.sniffer.lift(&text, self.written);
+        self.time = lifted.time.filter(|time| !time.is_unknown()).unwrap_or(self.time);
         let to = if self.batch.is_near(self.time) { &mut self.batch } else { &mut self.early };
-        to.push(own, self.time, &text, &self.attributes);
+        let bytes = &mut to.bytes;
+        let end = encode::record(&text, &lifted, self.time, &self.attributes, &mut self.scratch, bytes);
+        to.note(self.time, end);
         is_utf8
     }
 
@@ -122,9 +127,9 @@ impl Records {
         begins.is_unknown() || time.since(begins).max(begins.since(time)) <= BATCH_SPAN
     }
 
-    fn push(&mut self, own: Option<Timestamp>, observed: Timestamp, line: &str, attributes: &[u8]) {
+    /// A record was added that ends at `end`.
+    fn note(&mut self, observed: Timestamp, end: usize) {
         self.lines += 1;
-        let end = encode::record(own, observed, line, attributes, &mut self.bytes);
         if observed.is_unknown() {
             self.untimed.push(end);
             return;
