@@ -3,6 +3,8 @@
 //! An anomaly is reported when it begins, again and again while it goes on, and when it ends. For somebody who looks back it
 //! is one thing, with a beginning and an end.
 
+use std::borrow::Cow;
+
 use pdata::Timestamp;
 use pdata::event::{Anomaly, Phase, Severity as Badness};
 
@@ -32,6 +34,14 @@ impl Stretch<'_> {
     /// When it ended, in words.
     pub(super) fn end(&self, clock: Clock) -> String {
         if self.over { clock.text(self.until) } else { "the end".to_owned() }
+    }
+
+    /// Whose logs, and what about them.
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        if self.message.starts_with(self.service) {
+            return Cow::Borrowed(self.message);
+        }
+        Cow::Owned(format!("{}: {}", self.service, self.message))
     }
 
     /// How it is shown.

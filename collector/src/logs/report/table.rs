@@ -202,7 +202,7 @@ fn found(report: &Report<'_>, style: &Style, text: &mut String) {
         let when = format!("{} – {}", clock.text(stretch.since), stretch.end(clock));
         let look = Look::of(stretch.severity());
         let severity = style.paint(look, &format!("{:<8}", stretch.worst.name()));
-        let what = format!("{}: {}", stretch.service, stretch.message);
+        let what = stretch.text();
         let room =
             style.columns.map_or(usize::MAX, |columns| columns.saturating_sub(words::width(&when) + 12));
         line(text, &format!("{when}  {severity}  {}", words::fitted(&words::plain(&what), room)));
