@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use analysis::logs::classify::{Class, UnknownClass};
 use clap::{Args, ValueEnum};
 
 use super::severity::Severity;
@@ -33,7 +34,7 @@ pub(crate) struct LogsArgs {
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub(super) severity: Option<Severity>,
     /// Shows only templates with lines of this class, such as `timeout`; may be given several times.
-    #[arg(long = "class", value_name = "CLASS")]
+    #[arg(long = "class", value_name = "CLASS", value_parser = class)]
     pub(super) classes: Vec<String>,
     /// Prints the lines of this template instead, oldest first: its id, or how it begins.
     #[arg(long, value_name = "ID", conflicts_with_all = ["sort", "top", "all", "output", "severity", "classes", "verbose"])]
@@ -50,6 +51,10 @@ pub(crate) struct LogsArgs {
     /// The service whose logs these are. [default: each file's name without endings]
     #[arg(long, value_name = "NAME")]
     pub(super) service: Option<String>,
+}
+
+fn class(text: &str) -> Result<String, UnknownClass> {
+    text.parse::<Class>().map(|class| class.name().to_owned())
 }
 
 /// What comes first.

@@ -269,6 +269,7 @@ fn what_is_asked_for_wrongly_is_a_usage_error() {
         &["--template", "ab", "--top", "3", "x"],
         &["--set", "processors.drain.merge_threshold=7", "-"],
         &["--severity", "bad", "x"],
+        &["--class", "weather", "x"],
     ] {
         assert_eq!(logs(arguments, Stdio::null()).status.code(), Some(2), "{arguments:?}");
     }
