@@ -164,3 +164,35 @@ fn an_exporter_that_takes_nothing_fails_the_replay() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("exporter:debug did not take everything: cannot write"), "{stderr}");
 }
+
+#[test]
+fn lines_of_log_files_are_played_as_records_beside_telemetry() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name).to_str().expect("a UTF-8 path").to_owned();
+    let (log, out) = (path("app.log"), path("out.jsonl"));
+    let lines =
+        "2026-01-05T09:00:00Z ERROR out of memory\n\tat main\n2026-01-05T09:00:01Z INFO begins again\n";
+    std::fs::write(&log, lines).expect("a file");
+    let config = format!(
+        "
+receivers: {{otlp: {{protocols: {{grpc: }}}}}}
+exporters: {{file: {{path: {out}}}}}
+service: {{pipelines: {{logs: {{receivers: [otlp], exporters: [file]}}}}}}
+"
+    );
+    let output = replay(&config, &[&log, &recording(directory.path()), "--service", "till"]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("replayed 183 lines of 2 inputs, 0 of them malformed"), "{stderr}");
+    let written = std::fs::read_to_string(&out).expect("the output is there");
+    let written: Vec<_> = written.lines().filter(|line| line.contains(r#""stringValue":"till""#)).collect();
+    assert!(
+        written[0].contains(r#""stringValue":"2026-01-05T09:00:00Z ERROR out of memory""#),
+        "{written:?}"
+    );
+    assert!(
+        written[0].contains(r#""severityNumber":17"#) && written[0].contains("\"app.log\""),
+        "{written:?}"
+    );
+    assert_eq!(replay(&config, &[&log, "--input", "otlp", "--strict"]).status.code(), Some(1));
+}
