@@ -316,6 +316,16 @@ fn a_line_without_a_time_is_of_the_time_of_the_line_before() {
 }
 
 #[test]
+fn colours_are_no_part_of_a_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "\x1b[2m2026-01-05T09:00:07Z\x1b[0m \x1b[1;31mERROR\x1b[0m \x1b[38:5:3mred\x1b[K\n\x1b[2Jcleared\x1b[\n";
+    let path = write(directory.path(), "a.log", text.as_bytes());
+    let found = read(&[path], true).unwrap();
+    assert_eq!(bodies(&found), ["a: 2026-01-05T09:00:07Z ERROR red", "a: \x1b[2Jcleared\x1b["]);
+    assert_eq!(times(&found), [(-1, 7), (-1, 7)]);
+}
+
+#[test]
 fn lines_of_several_files_are_merged_by_their_times() {
     let directory = tempfile::tempdir().unwrap();
     let lines = |seconds: &[u64], name: &str| -> String {

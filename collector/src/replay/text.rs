@@ -9,6 +9,7 @@
 //! Times that go backwards are left as they are: a record says what its line says. A batch is due at its earliest
 //! time, and as event time never goes back, such records are late for whoever works in windows.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -92,7 +93,8 @@ impl Text {
     /// Takes a line in, without its end. Says whether it was UTF-8; what is not is replaced.
     pub(super) fn push(&mut self, line: &[u8]) -> bool {
         let text = String::from_utf8_lossy(line);
-        let is_utf8 = matches!(text, std::borrow::Cow::Borrowed(_));
+        let is_utf8 = matches!(text, Cow::Borrowed(_));
+        let text = without_colours(text);
         let lifted = self.sniffer.lift(&text, self.written);
         self.time = lifted.time.filter(|time| !time.is_unknown()).unwrap_or(self.time);
         let to = if self.batch.is_near(self.time) { &mut self.batch } else { &mut self.early };
@@ -118,6 +120,28 @@ impl Text {
         let logs = Logs::from_bytes(bytes.into()).unwrap_or_else(|_| Logs::empty());
         Some(Record { time, until, batches: vec![Batch::Logs(logs)] })
     }
+}
+
+/// The line without what would give it colours on a terminal (SGR, ECMA-48 8.3.117): colours say nothing that the words do
+/// not say, and would keep timestamps and severities from being found.
+fn without_colours(line: Cow<'_, str>) -> Cow<'_, str> {
+    if !line.contains("\x1b[") {
+        return line;
+    }
+    let mut parts = line.split("\x1b[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let parameters =
+            part.bytes().take_while(|byte| byte.is_ascii_digit() || b";:".contains(byte)).count();
+        match part.as_bytes().get(parameters) {
+            Some(b'm' | b'K') => plain.push_str(part.get(parameters + 1..).unwrap_or_default()),
+            _ => {
+                plain.push_str("\x1b[");
+                plain.push_str(part);
+            }
+        }
+    }
+    Cow::Owned(plain)
 }
 
 impl Records {
