@@ -8,6 +8,7 @@ mod examples;
 mod filelog;
 mod fuzz_corpus;
 mod generated;
+mod lines;
 mod logs;
 mod otelcol;
 mod prometheus;

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(240);
 const CONFIG: &str = "
 extensions: {file_storage: {directory: state, create_directory: true}}
 receivers: {filelog: {include: [INPUT], start_at: beginning}}
-processors: {drain: {extract_parameters: true, emit_wildcards: true}, log_classify: , detect: }
+processors: {drain: {extract_parameters: true, emit_wildcards: true, join: {enabled: false}}, log_classify: , detect: }
 exporters: {file: {path: out.jsonl}}
 service:
   extensions: [file_storage]

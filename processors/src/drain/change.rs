@@ -3,6 +3,7 @@
 use analysis::logs::Template;
 use pdata::proto::common::{AnyValue, ArrayValue, KeyValue, any_value::Value};
 
+use super::lines::News;
 use crate::values;
 
 /// A body without its secrets.
@@ -21,6 +22,10 @@ pub(super) struct Change {
     pub(super) body: Option<Body>,
     /// Attributes to set.
     pub(super) attributes: Vec<KeyValue>,
+    /// What the line says about itself.
+    pub(super) news: Option<Box<News>>,
+    /// Whether it became a part of the record before.
+    pub(super) is_removed: bool,
 }
 
 impl Change {

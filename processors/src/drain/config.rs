@@ -1,5 +1,6 @@
 //! Settings of the `drain` processor.
 
+use analysis::logs::join::Limits;
 use analysis::logs::mask;
 use analysis::logs::miner;
 use config::{ByteSize, ComponentId, Duration, Invalid, Validate};
@@ -30,6 +31,11 @@ pub struct Config {
     pub max_node_children: u32,
     /// Accepted for the collector's sake: words end at every punctuation mark as it is.
     pub extra_delimiters: Vec<String>,
+    /// Whether severity, time, trace and span are read from the text of records that have none, and templates are found in
+    /// what such a text says without them.
+    pub parse: bool,
+    /// Which lines are joined to one record.
+    pub join: Join,
     /// If the body is a map, the text under this top-level key is the message; if it has no such key, all of it is.
     pub body_field: String,
     /// The attribute for the template.
@@ -86,6 +92,40 @@ pub struct MaskingRule {
     pub pattern: String,
 }
 
+/// Which lines are joined to one record: stack traces, JSON and XML over several lines, and lines that continue the one before.
+/// Records that came with a time and a severity are left alone.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Join {
+    /// Whether lines are joined at all.
+    pub enabled: bool,
+    /// A record whose lines seem to be incomplete at the end of a batch waits no longer than this for more. With `0s` it does
+    /// not wait.
+    pub timeout: Duration,
+    /// No record gets more lines.
+    pub max_lines: usize,
+    /// No record gets more bytes.
+    pub max_bytes: ByteSize,
+}
+
+impl Default for Join {
+    fn default() -> Self {
+        let Limits { lines, bytes, wait } = Limits::default();
+        Self { enabled: true, timeout: wait.into(), max_lines: lines, max_bytes: ByteSize(bytes as u64) }
+    }
+}
+
+impl Join {
+    /// `None` if lines are not joined.
+    pub(super) fn limits(&self) -> Option<Limits> {
+        self.enabled.then(|| Limits {
+            lines: self.max_lines,
+            bytes: self.max_bytes.as_usize(),
+            wait: self.timeout.get(),
+        })
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -96,6 +136,8 @@ impl Default for Config {
             tree_depth: 4,
             max_node_children: 100,
             extra_delimiters: Vec::new(),
+            parse: true,
+            join: Join::default(),
             body_field: String::new(),
             template_attribute: super::TEMPLATE.to_owned(),
             typed_masks: false,
@@ -164,6 +206,7 @@ impl Validate for Config {
         Invalid::unless(self.distinct_words > 0, "distinct_words", "must be at least 1")?;
         Invalid::unless(self.tree_depth >= 3, "tree_depth", "must be at least 3")?;
         Invalid::unless(self.max_bytes >= LEAST_BYTES, "max_bytes", "must be at least 1MiB")?;
+        Invalid::unless(self.join.max_lines > 0, "join.max_lines", "must be at least 1")?;
         Invalid::unless(!self.template_attribute.is_empty(), "template_attribute", "must not be empty")?;
         for (i, rule) in self.masking_rules.iter().enumerate() {
             let is_name = !rule.name.is_empty()

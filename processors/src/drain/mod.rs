@@ -3,20 +3,26 @@
 mod change;
 mod config;
 mod held;
+#[cfg(test)]
+mod line_tests;
+mod lines;
 mod message;
+mod stream;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 use analysis::logs::Miner;
 use analysis::logs::mask::{Kind, Masked, Masker};
 use analysis::logs::miner::Merge;
 use component::{
-    Affinity, BuildError, Clock, ConfigSpec, Context, Key, Output, ProcessError, Processor, ProcessorFactory,
-    Stability,
+    Ack, Affinity, BuildError, Clock, ConfigSpec, Context, Key, Output, ProcessError, Processor,
+    ProcessorFactory, Stability,
 };
 use pdata::proto::common::{AnyValue, ArrayValue, InstrumentationScope, any_value::Value};
 use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
@@ -25,9 +31,11 @@ use pdata::{Batch, Logs, RecordEdit, Signal, SignalSet, Timestamp};
 use regex::Regex;
 
 use self::change::{Body, Change};
-pub use self::config::{Config, MaskingRule};
+pub use self::config::{Config, Join, MaskingRule};
 use self::held::{Held, Patience, Waiting};
+use self::stream::{Earlier, Reading, Record, Role, Streams};
 use self::telemetry::Counters;
+use self::unfinished::{Store, Unfinished};
 use crate::values;
 
 /// The attribute for the template.
@@ -36,6 +44,9 @@ const TEMPLATE: &str = "log.record.template";
 const TEMPLATE_ID: &str = "watchfire.log.template_id";
 /// The event that says that templates turned out to be one.
 const MERGED: &str = "watchfire.log.template.merged";
+
+/// The shortest and the longest time between two looks at what is held back.
+const TICKS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
 /// Builds `drain` processors.
 pub const FACTORY: ProcessorFactory = ProcessorFactory {
@@ -58,6 +69,8 @@ struct Drain {
     clock: Clock,
     masker: Masker,
     miner: Miner,
+    streams: Streams,
+    unfinished: Store,
     waiting: Waiting,
     is_warm: bool,
     n_held: usize,
@@ -73,28 +86,32 @@ impl Processor for Drain {
             return Ok(());
         };
         let now = self.clock.now();
-        let services = self.new_services(&logs, now);
-        let changes = self.learn(&logs);
-        if services.is_empty() {
-            // What came earlier goes first.
-            self.release_due(now, output);
-            output.emit(self.changed(&logs, &changes));
+        self.finish(|streams, stream| streams.is_due(stream, now), now, output);
+        let taken = if self.unfinished.is_empty() {
+            Vec::new()
         } else {
-            self.waiting.push(logs, output.hold(), changes, services);
-            self.n_held += 1;
-            self.release_due(now, output);
-        }
+            let keys = Streams::keys(&logs);
+            self.unfinished.take(|stream| keys.contains(&stream))
+        };
+        self.take_in(logs, taken, now, output);
         self.publish_merges(now, output);
         self.counters.report(&self.miner, self.n_held);
         Ok(())
     }
 
     fn tick(&mut self, now: Timestamp, output: &mut Output) {
+        self.finish(|streams, stream| streams.is_due(stream, now), now, output);
         self.release_due(now, output);
         self.counters.report(&self.miner, self.n_held);
     }
 
+    fn tick_interval(&self) -> Duration {
+        let (least, most) = TICKS;
+        self.config.join.limits().map_or(most, |limits| (limits.wait / 4).clamp(least, most))
+    }
+
     fn flush(&mut self, now: Timestamp, output: &mut Output) {
+        self.finish(|_, _| true, now, output);
         let held = self.waiting.all();
         self.release(held, output);
         self.publish_merges(now, output);
@@ -129,6 +146,8 @@ impl Drain {
             clock: context.clock.clone(),
             masker: Masker::new(config.mask()),
             miner: Miner::new(config.miner(context.shards, seed)),
+            streams: Streams::new(config.join.limits()),
+            unfinished: Store::default(),
             waiting: Waiting::new(patience),
             is_warm: config.warmup_min_clusters == 0,
             n_held: 0,
@@ -167,27 +186,116 @@ impl Drain {
         if is_any_new { services } else { Vec::new() }
     }
 
-    /// Learns from every record. Returns what is to change about each.
-    fn learn(&mut self, logs: &Logs) -> Vec<Change> {
+    /// Lets go of records that no more lines will come for.
+    fn finish(&mut self, is_wanted: impl Fn(&Streams, u64) -> bool, now: Timestamp, output: &mut Output) {
+        let streams = &self.streams;
+        for Unfinished { earlier, logs, ack } in self.unfinished.take(|stream| is_wanted(streams, stream)) {
+            let reading = self.read(&logs, &[earlier], false, now);
+            let changes = self.learn(&logs, &reading);
+            drop(reading);
+            self.pass_on(logs, changes, Some(ack), now, output);
+        }
+    }
+
+    /// Takes in a batch, behind those records of `taken` that its lines may belong to.
+    fn take_in(&mut self, logs: Logs, taken: Vec<Unfinished>, now: Timestamp, output: &mut Output) {
+        let earlier: Vec<Earlier> = taken.iter().map(|unfinished| unfinished.earlier).collect();
+        let logs = match taken.is_empty() {
+            true => logs,
+            false => pdata::merge(taken.iter().map(|unfinished| unfinished.logs.clone()).chain([logs])),
+        };
+        let has_room = self.unfinished.has_room(logs.encoded_len(), self.config.max_held_bytes.as_usize());
+        let reading = self.read(&logs, &earlier, has_room, now);
+        let changes = self.learn(&logs, &reading);
+        if taken.is_empty() && !reading.holds_any() {
+            drop(reading);
+            return self.pass_on(logs, changes, None, now, output);
+        }
+        let (rest, ack) = self.unfinished.split(&logs, &reading, taken, output.hold());
+        if rest.items() == 0 {
+            // The records that are held back have the duty now.
+            return ack.done();
+        }
+        self.pass_on(rest, changes, Some(ack), now, output);
+    }
+
+    fn read<'a>(
+        &mut self,
+        logs: &'a Logs,
+        earlier: &[Earlier],
+        may_go_on: bool,
+        now: Timestamp,
+    ) -> Reading<'a> {
+        if self.config.parse || self.config.join.enabled {
+            self.streams.read(logs, earlier, may_go_on, now)
+        } else {
+            Reading::default()
+        }
+    }
+
+    /// Hands a batch on or holds it back, whoever is to be answered for it: `None` is the sender of the batch that is being
+    /// processed.
+    fn pass_on(
+        &mut self,
+        logs: Logs,
+        changes: Vec<Change>,
+        ack: Option<Ack>,
+        now: Timestamp,
+        output: &mut Output,
+    ) {
+        let services = self.new_services(&logs, now);
+        if !services.is_empty() {
+            let ack = ack.unwrap_or_else(|| output.hold());
+            self.waiting.push(logs, ack, changes, services);
+            self.n_held += 1;
+            return self.release_due(now, output);
+        }
+        // What came earlier goes first.
+        self.release_due(now, output);
+        let logs = self.changed(&logs, &changes);
+        match ack {
+            Some(ack) => output.emit_held(logs, ack),
+            None => output.emit(logs),
+        }
+    }
+
+    /// Learns from every record that is not held back. Returns what is to change about each.
+    fn learn(&mut self, logs: &Logs, reading: &Reading<'_>) -> Vec<Change> {
         let mut changes = Vec::with_capacity(logs.items());
         let mut done = Vec::new();
-        for (_, _, record) in logs.view().items() {
-            changes.push(self.record(record, &mut done));
+        for (at, (_, _, record)) in logs.view().items().enumerate() {
+            let role = reading.role(at);
+            if reading.is_held(role) {
+                continue;
+            }
+            changes.push(match role {
+                Role::Part(_) => Change { is_removed: true, ..Change::default() },
+                Role::Head(_) | Role::Whole => self.record(record, reading.record(role), &mut done),
+            });
             done.drain(..).for_each(|kind| self.counters.redacted(kind));
         }
         changes
     }
 
-    fn record(&mut self, record: LogRecordView<'_>, done: &mut message::Redacted) -> Change {
+    fn record(
+        &mut self,
+        record: LogRecordView<'_>,
+        lines: Option<&Record<'_>>,
+        done: &mut message::Redacted,
+    ) -> Change {
         let mut change = Change::default();
         if self.config.redact {
             change.attributes = message::redacted_attributes(record.attributes(), &mut self.masker, done);
+        }
+        if let Some(lines) = lines {
+            self.lines(lines, record, done, &mut change);
+            return change;
         }
         let body = record.body();
         if let Some(text) = message::message(body, &self.config.body_field)
             && !text.trim().is_empty()
         {
-            let text = self.line(&text, &mut change);
+            let text = self.line(&text, done, &mut change);
             if self.config.redact {
                 change.body = match body {
                     AnyValueView::Str(_) => text.map(Body::Text),
@@ -198,12 +306,12 @@ impl Drain {
         change
     }
 
-    /// Learns from a message, and notes its template and its parameters. Returns it without its secrets if there were any.
-    /// This is the one way into the miner: whoever lifts or joins messages first hands the result to this.
-    fn line(&mut self, text: &str, change: &mut Change) -> Option<String> {
-        let Self { masker, miner, counters, config, rules, .. } = self;
+    /// Learns from a message, and notes its template and its parameters. Returns it without its secrets if there were any, of
+    /// which `done` gets the kinds. This is the one way into the miner.
+    fn line(&mut self, text: &str, done: &mut message::Redacted, change: &mut Change) -> Option<String> {
+        let Self { masker, miner, config, rules, .. } = self;
         let masked = masker.mask(text);
-        masked.redactions.iter().for_each(|redaction| counters.redacted(redaction.name));
+        done.extend(masked.redactions.iter().map(|redaction| redaction.name));
         let redacted = (!masked.redactions.is_empty()).then(|| masked.text.to_owned());
         if rules.is_empty() {
             change.template = Some(miner.learn(&masked).clone());
@@ -229,12 +337,20 @@ impl Drain {
             n_annotated += u64::from(self.annotate(change, edit));
         });
         self.counters.annotated.add(n_annotated);
-        self.counters.unannotated.add(changes.len() as u64 - n_annotated);
+        let n_left = changes.iter().filter(|change| !change.is_removed).count() as u64;
+        self.counters.unannotated.add(n_left - n_annotated);
         logs
     }
 
     /// Returns whether the record got a template.
     fn annotate(&self, change: &Change, edit: &mut RecordEdit) -> bool {
+        if change.is_removed {
+            edit.remove();
+            return false;
+        }
+        if let Some(news) = &change.news {
+            news.write(edit);
+        }
         for attribute in &change.attributes {
             if let Some(value) = &attribute.value {
                 edit.set_attribute(&attribute.key, value);

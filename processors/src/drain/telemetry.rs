@@ -12,6 +12,8 @@ pub(super) struct Counters {
     shard: String,
     pub(super) annotated: Counter,
     pub(super) unannotated: Counter,
+    pub(super) parsed: Counter,
+    pub(super) joined: Counter,
     pub(super) merges: Counter,
     redactions: HashMap<&'static str, Counter>,
     templates: Gauge,
@@ -34,6 +36,14 @@ impl Counters {
             unannotated: counter(
                 "otelcol_processor_drain_log_records_unannotated",
                 "Records that passed without a template.",
+            ),
+            parsed: counter(
+                "otelcol_processor_drain_log_records_parsed",
+                "Records whose text said a severity, time or trace that they did not have.",
+            ),
+            joined: counter(
+                "otelcol_processor_drain_log_records_joined",
+                "Records that became part of the one before.",
             ),
             merges: counter(
                 "otelcol_processor_drain_merges",

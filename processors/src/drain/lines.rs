@@ -1,0 +1,139 @@
+//! What becomes of a record that is made of lines.
+
+use std::borrow::Cow;
+
+use analysis::logs::format::Lifted;
+use analysis::logs::join::learnable;
+use pdata::view::LogRecordView;
+use pdata::{RecordEdit, Timestamp};
+
+use super::Drain;
+use super::change::{Body, Change};
+use super::message::Redacted;
+use super::stream::Record;
+
+/// What a line said about itself and its record did not know yet.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    severity: Option<(u8, String)>,
+    time: Option<Timestamp>,
+    trace_id: Option<[u8; 16]>,
+    span_id: Option<[u8; 8]>,
+}
+
+impl News {
+    /// What `lifted` says that `record` does not. `None` if there is nothing.
+    fn of(lifted: &Lifted<'_>, record: LogRecordView<'_>) -> Option<Box<Self>> {
+        let has_severity = record.severity_number() != 0 || !record.severity_text().is_empty();
+        let severity = lifted.severity.as_ref().filter(|_| !has_severity);
+        let has_trace = !record.trace_id().is_empty();
+        let news = Self {
+            severity: severity.map(|severity| (severity.number, severity.text.clone().into_owned())),
+            time: lifted.time.filter(|_| record.time().is_unknown()),
+            trace_id: lifted.trace_id.filter(|_| !has_trace),
+            // A span is one of its trace.
+            span_id: lifted.span_id.filter(|_| !has_trace && record.span_id().is_empty()),
+        };
+        let is_news = news.severity.is_some()
+            || news.time.is_some()
+            || news.trace_id.is_some()
+            || news.span_id.is_some();
+        is_news.then(|| Box::new(news))
+    }
+
+    /// Writes it to the record.
+    pub(super) fn write(&self, edit: &mut RecordEdit) {
+        if let Some((number, text)) = &self.severity {
+            edit.set_severity(i32::from(*number), text);
+        }
+        if let Some(time) = self.time {
+            edit.set_time(time);
+        }
+        if let Some(id) = self.trace_id {
+            edit.set_trace_id(id);
+        }
+        if let Some(id) = self.span_id {
+            edit.set_span_id(id);
+        }
+    }
+}
+
+impl Drain {
+    /// Learns from a record that is made of lines. Notes what it says about itself, and its body if that is another.
+    pub(super) fn lines(
+        &mut self,
+        lines: &Record<'_>,
+        record: LogRecordView<'_>,
+        done: &mut Redacted,
+        change: &mut Change,
+    ) {
+        if self.config.parse {
+            change.news = News::of(&lines.lifted, record);
+            self.counters.parsed.add(u64::from(change.news.is_some()));
+        }
+        self.counters.joined.add(lines.n_lines as u64 - 1);
+        let text = lines.text();
+        if text.trim().is_empty() {
+            return;
+        }
+        let redacted = match self.learnable(lines) {
+            Some(message) => self.learn_part(text, &message, done, change),
+            None => self.redacted_text(text, done),
+        };
+        let redacted = redacted.filter(|_| self.config.redact);
+        change.body = match redacted {
+            Some(redacted) => Some(Body::Text(redacted)),
+            None => lines.is_joined().then(|| Body::Text(text.to_owned())),
+        };
+    }
+
+    /// What the miner is to see of it, if anything.
+    fn learnable<'a>(&self, lines: &'a Record<'_>) -> Option<Cow<'a, str>> {
+        let lifted = lines.lifted.message.as_ref();
+        let message = if self.config.parse && !lifted.trim().is_empty() { lifted } else { lines.head };
+        let (first, rest) = message.split_once('\n').unwrap_or((message, ""));
+        let after = match (rest, lines.after()) {
+            ("", after) => Cow::Borrowed(after),
+            (rest, "") => Cow::Borrowed(rest),
+            (rest, after) => Cow::Owned(format!("{rest}\n{after}")),
+        };
+        learnable(first, &after)
+    }
+
+    /// Learns from a message that was found in `text`. Returns the text without its secrets if there were any.
+    fn learn_part(
+        &mut self,
+        text: &str,
+        message: &str,
+        done: &mut Redacted,
+        change: &mut Change,
+    ) -> Option<String> {
+        if !is_end_of(message, text) {
+            // Its secrets are counted where they are taken out.
+            self.line(message, &mut Vec::new(), change);
+            return self.redacted_text(text, done);
+        }
+        let header = &text[..text.len() - message.len()];
+        let redacted = self.line(message, done, change);
+        let redacted_header = if header.is_empty() { None } else { self.redacted_text(header, done) };
+        if redacted.is_none() && redacted_header.is_none() {
+            return None;
+        }
+        Some(format!(
+            "{}{}",
+            redacted_header.as_deref().unwrap_or(header),
+            redacted.as_deref().unwrap_or(message)
+        ))
+    }
+
+    fn redacted_text(&mut self, text: &str, done: &mut Redacted) -> Option<String> {
+        let masked = self.masker.mask(text);
+        done.extend(masked.redactions.iter().map(|redaction| redaction.name));
+        (!masked.redactions.is_empty()).then(|| masked.text.to_owned())
+    }
+}
+
+/// Whether `part` is the end of `text`, not just equal to it.
+fn is_end_of(part: &str, text: &str) -> bool {
+    part.len() <= text.len() && part.as_bytes().as_ptr_range().end == text.as_bytes().as_ptr_range().end
+}
