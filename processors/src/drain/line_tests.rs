@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use component::{Delivery, Kind as ComponentKind, Outcome};
 use pdata::proto::common::KeyValue;
+use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
 use pdata::proto::resource::Resource;
 use proptest::prelude::*;
 

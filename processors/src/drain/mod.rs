@@ -6,6 +6,7 @@ mod held;
 #[cfg(test)]
 mod line_tests;
 mod lines;
+mod merges;
 mod message;
 mod stream;
 mod telemetry;
@@ -19,13 +20,11 @@ use std::time::Duration;
 
 use analysis::logs::Miner;
 use analysis::logs::mask::{Kind, Masked, Masker};
-use analysis::logs::miner::Merge;
 use component::{
     Ack, Affinity, BuildError, Clock, ConfigSpec, Context, Key, Output, ProcessError, Processor,
     ProcessorFactory, Stability,
 };
-use pdata::proto::common::{AnyValue, ArrayValue, InstrumentationScope, any_value::Value};
-use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
+use pdata::proto::common::{AnyValue, ArrayValue, any_value::Value};
 use pdata::view::{AnyValueView, LogRecordView};
 use pdata::{Batch, Logs, RecordEdit, Signal, SignalSet, Timestamp};
 use regex::Regex;
@@ -42,8 +41,6 @@ use crate::values;
 const TEMPLATE: &str = "log.record.template";
 /// The attribute for the template's id.
 const TEMPLATE_ID: &str = "watchfire.log.template_id";
-/// The event that says that templates turned out to be one.
-const MERGED: &str = "watchfire.log.template.merged";
 
 /// The shortest and the longest time between two looks at what is held back.
 const TICKS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
@@ -381,43 +378,6 @@ impl Drain {
             output.emit_held(logs, ack);
         }
     }
-
-    fn publish_merges(&mut self, now: Timestamp, output: &mut Output) {
-        let merges = self.miner.take_merges();
-        self.counters.merges.add(merges.len() as u64);
-        if self.config.emit_merges && !merges.is_empty() {
-            let records = merges.iter().map(|merge| self.merge_record(merge, now)).collect();
-            output.emit(Logs::from_message(own_records(records)));
-        }
-    }
-
-    fn merge_record(&self, merge: &Merge, now: Timestamp) -> LogRecord {
-        let text = self
-            .miner
-            .resolve(merge.new)
-            .map_or_else(String::new, |template| template.canonical().to_owned());
-        let mut attributes = Vec::new();
-        values::set(&mut attributes, TEMPLATE_ID, values::string(merge.new.to_string()));
-        values::set(&mut attributes, "watchfire.log.template_id.old", values::string(merge.old.to_string()));
-        LogRecord {
-            time_unix_nano: now.as_nanos(),
-            observed_time_unix_nano: now.as_nanos(),
-            severity_number: 9,
-            severity_text: "INFO".to_owned(),
-            event_name: MERGED.to_owned(),
-            body: Some(values::string(text)),
-            attributes,
-            ..LogRecord::default()
-        }
-    }
-}
-
-/// Records of the processor itself.
-fn own_records(log_records: Vec<LogRecord>) -> LogsData {
-    let scope =
-        InstrumentationScope { name: "watchfire.drain".to_owned(), ..InstrumentationScope::default() };
-    let scope = ScopeLogs { scope: Some(scope), log_records, ..ScopeLogs::default() };
-    LogsData { resource_logs: vec![ResourceLogs { scope_logs: vec![scope], ..ResourceLogs::default() }] }
 }
 
 /// The text with every match of the user's rules as a wildcard; each match goes to `found`.

@@ -2,8 +2,10 @@
 
 use component::{Ack, Kind as ComponentKind};
 use pdata::proto::common::{KeyValue, KeyValueList};
+use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
 use pdata::proto::resource::Resource;
 
+use super::merges::MERGED;
 use super::*;
 
 fn drain(config: Config) -> Drain {

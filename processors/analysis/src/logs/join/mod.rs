@@ -23,8 +23,9 @@ pub use self::text::learnable;
 
 /// Severities from here on are errors, which stack traces follow.
 const ERROR: u8 = 13;
-/// A stream's records begin with timestamps if at least this share of its last lines did that are not parts of others.
-const DATED_SHARE: f32 = 0.9;
+/// A stream's records begin with timestamps if at least this share of its last lines did. Lines that are certainly parts of others
+/// do not count; of those that were only taken for parts because of this share, one a record counts against it.
+const DATED_SHARE: f32 = 0.8;
 /// What the newest line weighs in that share.
 const DATED_WEIGHT: f32 = 1.0 / 32.0;
 /// And not before so many were seen.
@@ -96,6 +97,8 @@ struct Head {
     indent: usize,
     is_panic: bool,
     is_source: bool,
+    /// Whether a line was taken for a part of it only because it has no timestamp.
+    is_guess: bool,
 }
 
 /// What the open record is.
@@ -133,7 +136,14 @@ enum State {
 impl Joiner {
     /// One that has seen nothing yet.
     pub const fn new(limits: Limits) -> Self {
-        let head = Head { severity: 0, has_time: false, indent: 0, is_panic: false, is_source: false };
+        let head = Head {
+            severity: 0,
+            has_time: false,
+            indent: 0,
+            is_panic: false,
+            is_source: false,
+            is_guess: false,
+        };
         Self {
             limits,
             state: State::Line,
@@ -192,9 +202,7 @@ impl Joiner {
         let text = line.text.trim_ascii_start();
         let is_part = text.is_empty() || shape::is_frame(text) || shape::cause(text).is_some();
         if !is_part {
-            self.n_heads = self.n_heads.saturating_add(1);
-            let weight = DATED_WEIGHT.max(1.0 / self.n_heads as f32);
-            self.dated += weight * (f32::from(u8::from(line.has_time || line.is_dated)) - self.dated);
+            self.count(line.has_time || line.is_dated);
         }
         (self.lines, self.bytes, self.since) = (1, line.text.len(), now);
         self.head = Head {
@@ -203,8 +211,16 @@ impl Joiner {
             indent: line.text.len() - text.len(),
             is_panic: text.contains("panic"),
             is_source: shape::is_node_head(text.trim_ascii_end()),
+            is_guess: false,
         };
         self.state = opening(text);
+    }
+
+    /// Counts a line of which it says something whether it has a timestamp.
+    fn count(&mut self, has_time: bool) {
+        self.n_heads = self.n_heads.saturating_add(1);
+        let weight = DATED_WEIGHT.max(1.0 / self.n_heads as f32);
+        self.dated += weight * (f32::from(u8::from(has_time)) - self.dated);
     }
 
     /// Whether a line continues the record that is open. Changes what is expected next.
@@ -326,13 +342,19 @@ impl Joiner {
     }
 
     /// Whether a line continues the record by how it is written.
-    fn is_continued(&self, line: Line<'_>, text: &str, indent: usize) -> bool {
+    fn is_continued(&mut self, line: Line<'_>, text: &str, indent: usize) -> bool {
         if self.state == State::Done {
             return false;
         }
-        indent > self.head.indent
-            || (self.lines > 1 && shape::is_closing(text))
-            || (line.severity == 0 && self.head.has_time && self.is_dated_stream())
+        if indent > self.head.indent || (self.lines > 1 && shape::is_closing(text)) {
+            return true;
+        }
+        let is_undated = line.severity == 0 && !shape::has_stamp(text);
+        let is_continued = is_undated && self.head.has_time && self.is_dated_stream();
+        if is_continued && !std::mem::replace(&mut self.head.is_guess, true) {
+            self.count(false);
+        }
+        is_continued
     }
 
     /// Whether records of this stream begin with a timestamp.

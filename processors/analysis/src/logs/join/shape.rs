@@ -233,6 +233,17 @@ pub(super) fn is_python_end(text: &str, is_sure: bool) -> bool {
     is_name && (is_sure || is_class)
 }
 
+/// Whether one of the first words may be a timestamp, or a part of one, of a form that is not known.
+pub(super) fn has_stamp(text: &str) -> bool {
+    let is_stamp = |word: &str| {
+        let digits = word.bytes().filter(u8::is_ascii_digit).count();
+        let is_clock = || word.bytes().filter(|byte| *byte == b':').count() == 2;
+        word.trim_start_matches(['[', '(']).starts_with(|char: char| char.is_ascii_digit())
+            && (digits >= 8 || digits >= 5 && is_clock())
+    };
+    text.split_ascii_whitespace().take(6).any(is_stamp)
+}
+
 /// Nothing but closing brackets.
 pub(super) fn is_closing(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'}' | b']' | b')' | b',' | b';'))

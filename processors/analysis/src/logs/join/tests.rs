@@ -261,6 +261,9 @@ fn continued_lines() {
     let joined = join(&lines.join("\n"));
     assert_eq!(joined.len(), 20);
     assert_eq!(joined[9], "2024-01-02 15:04:09 INFO line 9\nand this belongs to it");
+    // A timestamp of another form is one too.
+    lines[10] = "KERNEL 1117838570 2005.06.03 R02-M1 out of order".to_owned();
+    assert_eq!(join(&lines.join("\n")).len(), 21);
     // Where many have none, it says nothing.
     let mixed: Vec<String> = (0..20).flat_map(|n| [dated(n), format!("plain {n}")]).collect();
     assert!(join(&mixed.join("\n")).len() > 35);
