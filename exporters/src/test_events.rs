@@ -67,6 +67,7 @@ pub(crate) fn anomaly(second: u64, cpu: &str, phase: Option<Phase>) -> Anomaly {
         detectors: BTreeMap::new(),
         why: Vec::new(),
         message: "cart: processor time is high".to_owned(),
+        log: None,
     }
 }
 

@@ -94,6 +94,9 @@ pub struct Anomaly {
     pub why: Vec<Contribution>,
     /// One sentence for an operator.
     pub message: String,
+    /// What else is known about log records that come more or less often than usual, or for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<Box<LogDetail>>,
 }
 
 impl Anomaly {
@@ -125,4 +128,76 @@ pub struct Contribution {
     /// How much of the score, in [0, 1].
     #[serde(with = "number")]
     pub share: f64,
+}
+
+/// How log records are out of the ordinary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogKind {
+    /// A template comes more often than usual, also for the traffic there is.
+    Burst,
+    /// A template comes less often than usual, also for the traffic there is.
+    Drop,
+    /// A template that came regularly has stopped.
+    Silence,
+    /// A template of a kind that is rarely new.
+    NewTemplate,
+    /// Records of a class are more than usual.
+    ClassSurge,
+    /// Error records are more than usual.
+    ErrorSurge,
+    /// Warnings are more than usual.
+    WarningSurge,
+    /// A service says more than usual, of everything.
+    VolumeSurge,
+    /// A service says less than usual, of everything.
+    VolumeDrop,
+    /// A service that logged regularly has stopped.
+    ServiceSilence,
+}
+
+impl LogKind {
+    /// The name in JSON, such as `new_template`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Burst => "burst",
+            Self::Drop => "drop",
+            Self::Silence => "silence",
+            Self::NewTemplate => "new_template",
+            Self::ClassSurge => "class_surge",
+            Self::ErrorSurge => "error_surge",
+            Self::WarningSurge => "warning_surge",
+            Self::VolumeSurge => "volume_surge",
+            Self::VolumeDrop => "volume_drop",
+            Self::ServiceSilence => "service_silence",
+        }
+    }
+}
+
+/// What else is known about an anomaly of log records. `observed` and `expected` of the anomaly are numbers of records in the window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogDetail {
+    /// How they are out of the ordinary.
+    pub kind: LogKind,
+    /// The template that it is about, or that most of the records are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_id: Option<String>,
+    /// Its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// The class that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// The worst severity number of the template's records; 0 if they have none.
+    #[serde(default)]
+    pub severity_number: i32,
+    /// How probable so unusual a count was, in (0, 1].
+    #[serde(with = "number")]
+    pub p_value: f64,
+    /// The window that was looked at.
+    #[serde(with = "number")]
+    pub window_seconds: f64,
+    /// A record's body, without secrets where `drain` took them out; cut at 256 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exemplar: Option<String>,
 }

@@ -12,7 +12,7 @@ mod tests;
 
 use std::borrow::Cow;
 
-pub use anomaly::{Anomaly, Contribution, Expected, Phase, Source};
+pub use anomaly::{Anomaly, Contribution, Expected, LogDetail, LogKind, Phase, Source};
 pub use incident::{Evidence, Incident, IncidentState, RootCause};
 pub use otlp::{from_logs, to_logs};
 use serde::{Deserialize, Serialize};

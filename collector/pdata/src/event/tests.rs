@@ -64,11 +64,23 @@ prop_compose! {
         (score, observed, low, mid, high) in (double(), double(), double(), double(), double()),
         detectors in btree_map(text(), double(), 0..3),
         why in vec((text(), double()).prop_map(|(feature, share)| Contribution { feature, share }), 0..3),
+        log in option::of(log_detail()),
     ) -> Event {
         Event::Anomaly(Anomaly {
             time, service, signal, name, attributes, phase, onset, score, severity, observed,
-            expected: Expected { low, mid, high }, detectors, why, message,
+            expected: Expected { low, mid, high }, detectors, why, message, log: log.map(Box::new),
         })
+    }
+}
+
+prop_compose! {
+    fn log_detail()(
+        kind in prop_oneof![Just(LogKind::NewTemplate), Just(LogKind::Burst), Just(LogKind::ServiceSilence)],
+        (template_id, template, class) in (option::of(text()), option::of(text()), option::of(text())),
+        (severity_number, p_value, window_seconds) in (0..25, double(), double()),
+        exemplar in option::of(text()),
+    ) -> LogDetail {
+        LogDetail { kind, template_id, template, class, severity_number, p_value, window_seconds, exemplar }
     }
 }
 
@@ -208,6 +220,25 @@ fn the_end_of_an_anomaly_says_so_and_is_no_alarm() {
     // What says nothing about its phase has none: the fields are absent, not null.
     let json = serde_json::to_value(example()).unwrap();
     assert!(json.get("phase").is_none() && json.get("onset_unix_nano").is_none());
+}
+
+#[test]
+fn what_is_known_about_logs_is_an_object_of_its_own() {
+    let detail = LogDetail {
+        kind: LogKind::NewTemplate,
+        template_id: Some("t1:00".to_owned()),
+        template: Some("disk <*> failed".to_owned()),
+        class: None,
+        severity_number: 17,
+        p_value: 1e-4,
+        window_seconds: 10.0,
+        exemplar: Some("disk 3 failed".to_owned()),
+    };
+    let event = Event::Anomaly(Anomaly { log: Some(Box::new(detail)), ..example() });
+    let json = serde_json::to_value(&event).unwrap();
+    assert_eq!(json["log"]["kind"], LogKind::NewTemplate.name());
+    assert!(json["log"].get("class").is_none());
+    assert_eq!(from_logs(to_logs(std::slice::from_ref(&event))).0, [event]);
 }
 
 #[test]

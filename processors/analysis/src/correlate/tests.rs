@@ -102,6 +102,7 @@ fn anomaly(second: u64, service: &str, name: &str, surprise: f64, phase: Phase) 
         detectors: BTreeMap::new(),
         why: Vec::new(),
         message: format!("{service}: {name} is 10, usually 0.5-1.5"),
+        log: None,
     })
 }
 

@@ -35,6 +35,11 @@ impl Episode {
         self.open
     }
 
+    /// Whether nothing goes on, and the last points were not odd.
+    pub const fn is_idle(&self) -> bool {
+        !self.open && self.odd == 0
+    }
+
     /// When it began.
     pub const fn onset(&self) -> Timestamp {
         self.onset

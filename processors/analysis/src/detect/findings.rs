@@ -101,6 +101,7 @@ impl Findings {
                 detectors: BTreeMap::new(),
                 why: Vec::new(),
                 message: format!("{}: {} is no longer reported", label.service, label.subject),
+                log: None,
             }));
         }
     }
@@ -143,6 +144,7 @@ fn anomaly(named: &Named, point: &Point, scored: &Scored, phase: Phase, settings
             .collect(),
         why,
         message: sentence(label, point.value, (verdict.low, verdict.high), phase),
+        log: None,
     }
 }
 

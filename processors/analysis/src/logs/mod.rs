@@ -3,6 +3,7 @@
 //! Lines go in; what comes out is which template each belongs to, what varies in it, and the line without its secrets.
 //! Nothing in here does I/O, reads a clock or depends on the order of a hash map.
 //!
+//! - [`anomaly`]: what comes more or less often than usual, stops, or is new;
 //! - [`classify`]: what a message is about;
 //! - [`cluster`]: which templates say the same in other words;
 //! - [`mod@format`]: what a line says about itself: severity, time, trace, and which part of it is the message;
@@ -11,6 +12,7 @@
 //! - [`miner`]: which template a line is of;
 //! - [`template`]: a template and the identity it has on every node.
 
+pub mod anomaly;
 pub mod classify;
 pub mod cluster;
 pub mod format;

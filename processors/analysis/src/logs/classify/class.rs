@@ -154,6 +154,12 @@ impl ClassSet {
         Self(self.0 & other.0)
     }
 
+    /// The classes that are in either.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// The classes, in order.
     pub fn iter(self) -> impl Iterator<Item = Class> {
         Class::ALL.iter().copied().filter(move |class| self.contains(*class))

@@ -1,0 +1,256 @@
+//! What is usual for a count: its mean, how far it scatters at each width of window, and how regularly things come.
+
+use serde::{Deserialize, Serialize};
+
+use super::tail;
+
+/// How many buckets the three windows have: 10 s, 1 min and 5 min.
+pub(super) const WINDOWS: [usize; 3] = [1, 6, 30];
+
+/// So many buckets the mean remembers: half an hour.
+const RECENT: f64 = 180.0;
+/// So many buckets spreads remember: a day.
+pub(super) const DAY: f64 = 8640.0;
+/// The long mean counts as so many events.
+const PRIOR_EVENTS: f64 = 2.0;
+/// A window's spread counts as this until so many windows were seen.
+const PRIOR_DISPERSION: f64 = 0.05;
+const PRIOR_WINDOWS: f64 = 5.0;
+const MOST_DISPERSION: f64 = 1e4;
+/// Residuals of the first buckets say more about what was not known than about the spread.
+const SETTLED: f64 = 6.0;
+/// After a new level was taken over, it counts as learned from so many buckets.
+const ADOPTED: f64 = 60.0;
+
+/// Mean and dispersion of the counts of one stream.
+///
+/// The mean is a moving average over half an hour, drawn to that of a day where events are few. The dispersion `d` of
+/// the variance `m + d m^2` is found by the method of moments, for each window, from squared errors of the forecast over a day: so it
+/// holds what the mean is too slow for, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Baseline {
+    mean: f64,
+    n: f64,
+    slow: f64,
+    slow_n: f64,
+    /// Mean of `(x - e)^2 - e`, for each window.
+    excess: [f64; 3],
+    /// Mean of `e^2`.
+    square: [f64; 3],
+    windows: [f64; 3],
+    /// What was expected at the beginning of the longer windows that are being learned.
+    before: [f64; 2],
+    /// The level before the last that was taken over; 0 if none was.
+    former: f64,
+}
+
+impl Baseline {
+    /// Of something that never came in `n` buckets.
+    pub(super) fn of_nothing(n: u64) -> Self {
+        let n = n as f64;
+        Self { n: n.min(RECENT), slow_n: n.min(DAY), windows: [n, n / 6.0, n / 30.0], ..Self::default() }
+    }
+
+    /// How many are expected in a bucket.
+    pub(super) fn mean(&self) -> f64 {
+        let prior = (self.slow * self.slow_n + 0.5) / (self.slow_n + 1.0);
+        (self.mean * self.n + PRIOR_EVENTS) / (self.n + PRIOR_EVENTS / prior)
+    }
+
+    /// From how many buckets it was learned, of the last half hour's.
+    pub(super) const fn n(&self) -> f64 {
+        self.n
+    }
+
+    /// The dispersion of counts in a window, with what is uncertain about the mean.
+    pub(super) fn dispersion(&self, window: usize) -> f64 {
+        let mut dispersion = PRIOR_DISPERSION;
+        for scale in 0..=window.min(2) {
+            let (n, square) = (self.windows[scale], self.square[scale]);
+            let found = if square > 0.0 { (self.excess[scale] / square).max(0.0) } else { 0.0 };
+            dispersion = (found * n + dispersion * PRIOR_WINDOWS) / (n + PRIOR_WINDOWS);
+        }
+        dispersion.min(MOST_DISPERSION) + 1.0 / (self.mean * self.n + PRIOR_EVENTS)
+    }
+
+    /// Learns a bucket.
+    pub(super) fn learn(&mut self, count: f64) {
+        let expected = self.mean();
+        self.n = (self.n + 1.0).min(RECENT);
+        self.slow_n = (self.slow_n + 1.0).min(DAY);
+        if self.n > SETTLED {
+            self.spread(0, count, expected);
+        }
+        self.mean += (count - self.mean) / self.n;
+        self.slow += (count - self.slow) / self.slow_n;
+    }
+
+    /// Learns one of the longer windows.
+    pub(super) fn learn_window(&mut self, window: usize, count: f64) {
+        let now = self.mean();
+        let before = std::mem::replace(&mut self.before[window - 1], now);
+        if before > 0.0 {
+            self.spread(window, count, before * WINDOWS[window] as f64);
+        }
+    }
+
+    fn spread(&mut self, window: usize, count: f64, expected: f64) {
+        let n = &mut self.windows[window];
+        *n = (*n + 1.0).min(DAY / WINDOWS[window] as f64);
+        let error = count - expected;
+        self.excess[window] += (error * error - expected - self.excess[window]) / *n;
+        self.square[window] += (expected * expected - self.square[window]) / *n;
+    }
+
+    /// A level that lasted becomes the usual one.
+    pub(super) fn adopt(&mut self, mean: f64) {
+        self.former = self.mean();
+        (self.mean, self.n) = (mean, ADOPTED);
+        (self.slow, self.slow_n) = (mean, ADOPTED);
+        self.before = [0.0; 2];
+    }
+
+    /// The level before the last that was taken over is the usual one again.
+    pub(super) fn return_to_former(&mut self) {
+        self.adopt(self.former);
+    }
+
+    /// Whether this is the level before the last that was taken over.
+    pub(super) fn is_former(&self, mean: f64) -> bool {
+        self.former > 0.0 && mean > 0.5 * self.former && mean < 2.0 * self.former
+    }
+
+    /// After time of which nothing is known.
+    pub(super) const fn interrupt(&mut self) {
+        self.before = [0.0; 2];
+    }
+
+    /// Takes over what was learned about another stream whose events are this one's from now on.
+    pub(super) fn fold(&mut self, other: &Self) {
+        self.mean += other.mean;
+        self.slow += other.slow;
+        self.n = self.n.max(other.n);
+        self.slow_n = self.slow_n.max(other.slow_n);
+        self.former = 0.0;
+        self.before = [0.0; 2];
+        for window in 0..3 {
+            self.excess[window] += other.excess[window];
+            self.square[window] = (self.square[window].sqrt() + other.square[window].sqrt()).powi(2);
+            self.windows[window] = self.windows[window].max(other.windows[window]);
+        }
+    }
+}
+
+/// When something comes: the gaps between buckets in which it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Gaps {
+    /// The last bucket in which it came, counted from 1; 0 for none.
+    last: u64,
+    n: u32,
+    mean: f64,
+    square: f64,
+    longest: f64,
+}
+
+/// So many gaps are remembered.
+const GAPS: f64 = 200.0;
+/// The longest gap is forgotten that slowly, with every gap.
+const FADE: f64 = 1.0 / 2000.0;
+/// As long as so many of the longest gaps nothing is missing.
+const PATIENCE: f64 = 3.0;
+/// Fewer gaps say nothing about regularity.
+const FEWEST_GAPS: u32 = 10;
+
+impl Gaps {
+    /// It came in bucket `serial`. A gap that was reported is not learned from.
+    pub(super) fn came(&mut self, serial: u64, learn: bool) {
+        let last = std::mem::replace(&mut self.last, serial + 1);
+        if last == 0 || !learn {
+            return;
+        }
+        let gap = (serial + 1).saturating_sub(last) as f64;
+        self.n = self.n.saturating_add(1);
+        let weight = (1.0 / f64::from(self.n)).max(1.0 / GAPS);
+        self.mean += (gap - self.mean) * weight;
+        self.square += (gap * gap - self.square) * weight;
+        self.longest = (self.longest * (1.0 - FADE)).max(gap);
+    }
+
+    /// Time of which nothing is known ends at `serial`.
+    pub(super) const fn interrupt(&mut self, serial: u64) {
+        if self.last > 0 {
+            self.last = serial;
+        }
+    }
+
+    /// Whether it ever came.
+    pub(super) const fn has_come(&self) -> bool {
+        self.last > 0
+    }
+
+    /// In how many buckets it came, but for the first.
+    pub(super) const fn n(&self) -> u32 {
+        self.n
+    }
+
+    /// For how many buckets it has not come, up to and with `serial`.
+    pub(super) const fn silent(&self, serial: u64) -> u64 {
+        if self.last == 0 { 0 } else { (serial + 1).saturating_sub(self.last) }
+    }
+
+    /// Whether a silence of so many buckets can be out of the ordinary.
+    pub(super) fn is_long(&self, silent: u64) -> bool {
+        self.n >= FEWEST_GAPS && silent as f64 >= PATIENCE * self.longest
+    }
+
+    /// How unlikely a gap of at least so many buckets is, if it comes less than every other bucket.
+    pub(super) fn p_value(&self, silent: u64) -> Option<f64> {
+        if self.mean < 2.0 {
+            return None;
+        }
+        let variation = ((self.square - self.mean * self.mean) / (self.mean * self.mean)).max(0.0);
+        let n = f64::from(self.n).min(GAPS);
+        // A Poisson process has 1, and is what is assumed until more is known.
+        let variation = (variation * n + 3.0) / (n + 3.0);
+        let shape = (1.0 / variation).clamp(0.05, 20.0);
+        Some(tail::gap_at_least(silent as f64 / self.mean, shape))
+    }
+
+    /// Takes over the gaps of another stream.
+    pub(super) fn fold(&mut self, other: &Self) {
+        let last = self.last.max(other.last);
+        if other.n > self.n {
+            *self = *other;
+        }
+        self.last = last;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steady_count_is_poisson_and_a_bursty_one_is_not() {
+        let mut steady = Baseline::default();
+        let mut bursty = Baseline::default();
+        for n in 0..3000u32 {
+            // Variance near the mean of 10, and 20 once in twenty buckets.
+            steady.learn(f64::from([7, 13, 10, 8, 12, 10][n as usize % 6]));
+            bursty.learn(if n % 20 == 0 { 20.0 } else { 0.0 });
+        }
+        assert!((steady.mean() - 10.0).abs() < 0.5 && steady.dispersion(0) < 0.01, "{steady:?}");
+        assert!((bursty.mean() - 1.0).abs() < 0.2 && bursty.dispersion(0) > 10.0, "{bursty:?}");
+    }
+
+    #[test]
+    fn what_comes_every_five_minutes_is_missed_after_some_of_them() {
+        let mut gaps = Gaps::default();
+        (0..40).for_each(|n| gaps.came(n * 30, true));
+        assert!(!gaps.is_long(60) && gaps.is_long(90));
+        assert!(gaps.p_value(90).unwrap() < 1e-5, "{:?}", gaps.p_value(90));
+        let mut irregular = Gaps::default();
+        (0..40u64).for_each(|n| irregular.came(n * 30 + n * n * 7 % 29, true));
+        assert!(irregular.p_value(90).unwrap() > gaps.p_value(90).unwrap());
+    }
+}

@@ -1,0 +1,4 @@
+//! What is found, and what is not.
+
+mod quality;
+mod simulator;
