@@ -11,7 +11,9 @@ pub(super) const WINDOWS: [usize; 3] = [1, 6, 30];
 const RECENT: f64 = 180.0;
 /// So many buckets spreads remember: a day.
 pub(super) const DAY: f64 = 8640.0;
-/// The long mean counts as so many events.
+/// How far levels drift within a day: the variance of their ratio to its mean.
+const DRIFT: f64 = 0.25;
+/// What is uncertain about a mean is never less than if so many more events had been seen.
 const PRIOR_EVENTS: f64 = 2.0;
 /// A window's spread counts as this until so many windows were seen.
 const PRIOR_DISPERSION: f64 = 0.05;
@@ -35,8 +37,6 @@ pub(super) struct Baseline {
     slow_n: f64,
     /// Mean of `(x - e)^2 - e`, for each window.
     excess: [f64; 3],
-    /// Mean of `e^2`.
-    square: [f64; 3],
     windows: [f64; 3],
     /// What was expected at the beginning of the longer windows that are being learned.
     before: [f64; 2],
@@ -51,10 +51,27 @@ impl Baseline {
         Self { n: n.min(RECENT), slow_n: n.min(DAY), windows: [n, n / 6.0, n / 30.0], ..Self::default() }
     }
 
-    /// How many are expected in a bucket.
+    /// How many are expected in a bucket: the recent mean, as far as it can be believed, and else that of a day.
+    ///
+    /// Buehlmann's credibility (Astin Bulletin 4, 1967): the variance of the recent mean beside how far levels drift.
     pub(super) fn mean(&self) -> f64 {
-        let prior = (self.slow * self.slow_n + 0.5) / (self.slow_n + 1.0);
-        (self.mean * self.n + PRIOR_EVENTS) / (self.n + PRIOR_EVENTS / prior)
+        let (slow, n) = (self.usual(), self.n.max(1.0));
+        let uncertain = 1.0 / (slow * n) + self.found(0, PRIOR_DISPERSION) / n;
+        let credible = DRIFT / (DRIFT + uncertain);
+        (credible * self.mean + (1.0 - credible) * slow).max(0.5 / (self.slow_n + 1.0))
+    }
+
+    /// The mean of a day, with half an event more, so that nothing is impossible.
+    fn usual(&self) -> f64 {
+        (self.slow * self.slow_n + 0.5) / (self.slow_n + 1.0)
+    }
+
+    /// The dispersion of a window, drawn to `prior` until enough windows were seen.
+    fn found(&self, window: usize, prior: f64) -> f64 {
+        let n = self.windows[window];
+        let usual = self.usual() * WINDOWS[window] as f64;
+        let found = (self.excess[window] / (usual * usual)).max(0.0);
+        ((found * n + prior * PRIOR_WINDOWS) / (n + PRIOR_WINDOWS)).min(MOST_DISPERSION)
     }
 
     /// From how many buckets it was learned, of the last half hour's.
@@ -64,13 +81,8 @@ impl Baseline {
 
     /// The dispersion of counts in a window, with what is uncertain about the mean.
     pub(super) fn dispersion(&self, window: usize) -> f64 {
-        let mut dispersion = PRIOR_DISPERSION;
-        for scale in 0..=window.min(2) {
-            let (n, square) = (self.windows[scale], self.square[scale]);
-            let found = if square > 0.0 { (self.excess[scale] / square).max(0.0) } else { 0.0 };
-            dispersion = (found * n + dispersion * PRIOR_WINDOWS) / (n + PRIOR_WINDOWS);
-        }
-        dispersion.min(MOST_DISPERSION) + 1.0 / (self.mean * self.n + PRIOR_EVENTS)
+        let found = (0..=window.min(2)).fold(PRIOR_DISPERSION, |prior, scale| self.found(scale, prior));
+        found + 1.0 / (self.mean * self.n + PRIOR_EVENTS)
     }
 
     /// Learns a bucket.
@@ -99,14 +111,17 @@ impl Baseline {
         *n = (*n + 1.0).min(DAY / WINDOWS[window] as f64);
         let error = count - expected;
         self.excess[window] += (error * error - expected - self.excess[window]) / *n;
-        self.square[window] += (expected * expected - self.square[window]) / *n;
     }
 
     /// A level that lasted becomes the usual one.
     pub(super) fn adopt(&mut self, mean: f64) {
         self.former = self.mean();
+        let before = self.usual();
         (self.mean, self.n) = (mean, ADOPTED);
         (self.slow, self.slow_n) = (mean, ADOPTED);
+        // The dispersion stays what it was.
+        let ratio = self.usual() / before;
+        self.excess.iter_mut().for_each(|excess| *excess *= ratio * ratio);
         self.before = [0.0; 2];
     }
 
@@ -115,7 +130,12 @@ impl Baseline {
         self.adopt(self.former);
     }
 
-    /// Whether this is the level before the last that was taken over.
+    /// The level before the last that was taken over; 0 if none was.
+    pub(super) const fn former(&self) -> f64 {
+        self.former
+    }
+
+    /// Whether this is about that level.
     pub(super) fn is_former(&self, mean: f64) -> bool {
         self.former > 0.0 && mean > 0.5 * self.former && mean < 2.0 * self.former
     }
@@ -135,7 +155,6 @@ impl Baseline {
         self.before = [0.0; 2];
         for window in 0..3 {
             self.excess[window] += other.excess[window];
-            self.square[window] = (self.square[window].sqrt() + other.square[window].sqrt()).powi(2);
             self.windows[window] = self.windows[window].max(other.windows[window]);
         }
     }

@@ -131,13 +131,16 @@ impl Clock {
 
     /// Whether the next bucket can be closed.
     pub(super) fn is_due(&self) -> bool {
-        let time = self.passed.as_nanos().max(self.watermark.as_nanos().saturating_sub(GRACE));
-        self.next > 0 && self.end().as_nanos() <= time
+        self.is_before(self.passed.as_nanos().max(self.watermark.as_nanos().saturating_sub(GRACE)))
     }
 
     /// Whether the input, which has ended, has anything in the next bucket or later.
-    pub(super) fn is_left(&self) -> bool {
-        self.next > 0 && self.end() <= self.watermark
+    pub(super) const fn is_left(&self) -> bool {
+        self.is_before(self.watermark.as_nanos())
+    }
+
+    const fn is_before(&self, nanos: u64) -> bool {
+        self.next > 0 && self.next < nanos / NANOS
     }
 
     /// Time passes: `now` only ever says how long nothing came.

@@ -8,13 +8,13 @@ use pdata::Timestamp;
 use pdata::event::{Anomaly, Phase};
 
 use super::super::classify::ClassSet;
-use super::novelty::{self, ERROR, WARNING};
-use super::report;
-use super::service::{News, Service};
-use super::tail;
-use super::track::{Report, Side, Suspicion, Track};
 use super::Settings;
 use super::baseline::WINDOWS;
+use super::novelty::{self, ERROR, WARNING};
+use super::report;
+use super::service::{News, Service, Template};
+use super::tail;
+use super::track::{DOUBTFUL, Report, Side, Suspicion, Track};
 
 /// So many windows are looked at for each stream and side.
 const LOOKS: f64 = 3.0;
@@ -88,7 +88,8 @@ impl Shared {
     /// For all but one template.
     fn except(&self, slot: Option<usize>) -> Option<f64> {
         let is_other = |at: usize| Some(at) != slot;
-        let own: f64 = self.ratios.iter().filter(|(_, _, at)| !is_other(*at)).map(|(_, weight, _)| weight).sum();
+        let own: f64 =
+            self.ratios.iter().filter(|(_, _, at)| !is_other(*at)).map(|(_, weight, _)| weight).sum();
         let rest = self.total - own;
         let mut passed = 0.0;
         let others = self.ratios.iter().filter(|(_, _, at)| is_other(*at));
@@ -121,7 +122,7 @@ impl Service {
                 continue;
             }
             suspects.looked_at += 1;
-            if track.is_plain(self.serial) {
+            if track.is_plain() {
                 continue;
             }
             let up = best(WINDOWS.iter().enumerate().filter_map(|(window, _)| {
@@ -133,12 +134,13 @@ impl Service {
                 continue;
             }
             let silence = track
-                .silence_window(self.serial)
+                .silence_window()
                 .map(|window| track.silence(window, self.serial, factor(target, window, track)));
-            let down = best(silence.into_iter().chain(WINDOWS.iter().enumerate().filter_map(|(window, _)| {
-                track.suspicion(window, self.serial, Side::Down, 1.0)?;
-                track.suspicion(window, self.serial, Side::Down, factor(target, window, track))
-            })));
+            let down =
+                best(silence.into_iter().chain(WINDOWS.iter().enumerate().filter_map(|(window, _)| {
+                    track.suspicion(window, self.serial, Side::Down, 1.0)?;
+                    track.suspicion(window, self.serial, Side::Down, factor(target, window, track))
+                })));
             suspects.counts.extend(down.map(|down| (target, down)));
         }
         self.look_at_new(&mut suspects, settings);
@@ -204,6 +206,7 @@ impl Service {
         self.judge_new(suspects, new_threshold, now, settings, out);
         self.judge_templates(suspects, threshold, now, settings, &mut found);
         let together = self.together(&mut found);
+        self.part_of_more(&mut found);
         self.judge_groups(suspects, &together, threshold, now, settings, &mut found);
         for (target, side, report) in &found {
             let suspicion = suspects.of(*target, *side).copied();
@@ -260,6 +263,25 @@ impl Service {
         together
     }
 
+    /// Templates of a class or severity about which something is reported already are muted.
+    fn part_of_more(&mut self, found: &mut Vec<(Target, Side, Report)>) {
+        let (groups, serial) = (self.groups(), self.serial);
+        found.retain(|(target, side, report)| {
+            let Target::Template(slot) = target else { return true };
+            let template = &self.templates[*slot];
+            let is_part = groups.iter().any(|group| {
+                *group != Target::All
+                    && self.is_member(*group, template.severity, template.classes)
+                    && self.track(*group).is_reported(*side, 0, serial)
+            });
+            if is_part && report.phase == Phase::Begin {
+                self.templates[*slot].track.mute(*side);
+                return false;
+            }
+            true
+        });
+    }
+
     fn in_common(&self, slots: &[usize], side: Side) -> Target {
         if side == Side::Down {
             return Target::All;
@@ -292,7 +314,8 @@ impl Service {
         for target in self.groups() {
             for side in [Side::Up, Side::Down] {
                 let suspicion = suspects.of(target, side);
-                let is_explained = suspicion.is_some_and(|suspicion| self.is_explained(target, suspicion));
+                let is_explained =
+                    suspicion.is_some_and(|suspicion| self.is_explained(target, suspicion, threshold));
                 let is_common = together.contains(&(target, side));
                 let Some(track) = self.track_mut(target) else { continue };
                 let forced = is_common.then(|| track.look(side, 0));
@@ -300,15 +323,10 @@ impl Service {
                 if is_explained && !track.is_open(side) {
                     surprise = 0.0;
                 }
-                if is_common {
-                    surprise = surprise.max(SURE);
-                }
+                surprise = if is_common { SURE } else { surprise.min(DOUBTFUL) };
                 let suspicion = suspicion.or(forced.as_ref());
-                let report = if is_common {
-                    track.judged_surely(suspicion, side, surprise, now, serial, &settings.episodes())
-                } else {
-                    track.judged(suspicion, side, surprise, now, serial, &settings.episodes())
-                };
+                let report =
+                    track.judged_surely(suspicion, side, surprise, now, serial, &settings.episodes());
                 found.extend(report.map(|report| (target, side, report)));
             }
         }
@@ -324,23 +342,33 @@ impl Service {
     }
 
     /// Whether what is reported already explains it.
-    fn is_explained(&self, target: Target, suspicion: &Suspicion) -> bool {
-        let (side, window) = (suspicion.side, suspicion.window);
+    fn is_explained(&self, target: Target, suspicion: &Suspicion, threshold: f64) -> bool {
+        let (side, window, serial) = (suspicion.side, suspicion.window, self.serial);
         let effect = |track: &Track| {
             let effect = track.observed(window) - track.expected(window);
             if side == Side::Up { effect } else { -effect }
         };
         let members = self.templates.iter().filter(|template| {
             self.is_member(target, template.severity, template.classes)
-                && (template.track.is_reported(side) || (template.was_new && side == Side::Up))
+                && (template.track.is_reported(side, window, serial)
+                    || (template.was_new && side == Side::Up))
         });
         let by_templates: f64 = members.map(|template| effect(&template.track).max(0.0)).sum();
         let by_groups = self.targets().filter(|(group, track)| {
-            *group < target && !matches!(group, Target::Template(_)) && track.is_reported(side)
-                || matches!((group, target), (Target::Class(_), Target::Class(_))) && track.is_reported(side)
+            *group < target
+                && !matches!(group, Target::Template(_))
+                && track.is_reported(side, window, serial)
+                || matches!((group, target), (Target::Class(_), Target::Class(_)))
+                    && track.is_reported(side, window, serial)
         });
         let by_groups = by_groups.map(|(_, track)| effect(track)).fold(0.0, f64::max);
-        by_templates.max(by_groups) >= EXPLAINED * suspicion.effect()
+        // One template may be a large part of it and come like this now and then.
+        let is_usual = |template: &Template| {
+            effect(&template.track) >= EXPLAINED * suspicion.effect()
+                && self.is_member(target, template.severity, template.classes)
+                && template.track.is_usual_count(window, side, threshold)
+        };
+        by_templates.max(by_groups) >= EXPLAINED * suspicion.effect() || self.templates.iter().any(is_usual)
     }
 
     fn is_member(&self, target: Target, severity: i32, classes: ClassSet) -> bool {
@@ -382,7 +410,8 @@ impl Service {
         settings: &Settings,
         out: &mut Vec<Anomaly>,
     ) {
-        let unusual: Vec<(usize, f64)> = suspects.new.iter().copied().filter(|(_, p)| *p <= threshold).collect();
+        let unusual: Vec<(usize, f64)> =
+            suspects.new.iter().copied().filter(|(_, p)| *p <= threshold).collect();
         if let Some((slot, p)) = unusual.first().copied() {
             unusual.iter().for_each(|(slot, _)| self.templates[*slot].was_new = true);
             let template = &self.templates[slot];
@@ -417,31 +446,36 @@ impl Service {
             let at = p_values.partition_point(|(of, _)| *of < target);
             p_values.get(at).filter(|(of, _)| *of == target).map_or(1.0, |(_, p)| *p)
         };
-        self.all.learn(p(Target::All), serial);
-        self.errors.learn(p(Target::Errors), serial);
-        self.warnings.learn(p(Target::Warnings), serial);
+        // What all of a service does says nothing about its parts.
+        let (is_adopted, is_open) =
+            (self.all.has_adopted(serial), self.all.is_open(Side::Up) || self.all.is_open(Side::Down));
+        let learn = |track: &mut Track, p: f64| match (is_adopted, is_open) {
+            (true, _) => track.adopt(serial),
+            (false, true) => track.pass_over(serial),
+            (false, false) => track.learn(p, serial),
+        };
+        learn(&mut self.errors, p(Target::Errors));
+        learn(&mut self.warnings, p(Target::Warnings));
         for (at, (_, track)) in self.classes.iter_mut().enumerate() {
-            track.learn(p(Target::Class(at)), serial);
+            learn(track, p(Target::Class(at)));
         }
         for (slot, template) in self.templates.iter_mut().enumerate() {
-            template.track.learn(p(Target::Template(slot)), serial);
+            learn(&mut template.track, p(Target::Template(slot)));
             template.was_new &= !template.track.is_ready(warm_up);
-            if template.reported.is_some()
-                && !template.track.is_open(Side::Up)
-                && !template.track.is_open(Side::Down)
-            {
+            if !template.track.is_open(Side::Up) && !template.track.is_open(Side::Down) {
                 template.reported = None;
             }
         }
+        self.all.learn(p(Target::All), serial);
         self.learn_new();
     }
 
     fn learn_new(&mut self) {
         let new = std::mem::take(&mut self.new);
         // A template whose first bucket is still open is looked at when that is closed.
-        let (closed, open): (Vec<_>, Vec<_>) = new.into_iter().partition(|id| {
-            self.slot(*id).is_none_or(|slot| self.templates[slot].track.gaps.has_come())
-        });
+        let (closed, open): (Vec<_>, Vec<_>) = new
+            .into_iter()
+            .partition(|id| self.slot(*id).is_none_or(|slot| self.templates[slot].track.gaps.has_come()));
         let slots: Vec<usize> = closed.iter().filter_map(|id| self.slot(*id)).collect();
         let is_grave = |slot: &&usize| {
             let template = &self.templates[**slot];

@@ -188,7 +188,12 @@ impl LogWatch {
     }
 
     /// Counts a record. `exemplar` gives its body, without secrets; it is asked for once in a bucket of each template.
-    pub fn observe<E: AsRef<str>>(&mut self, key: Key<'_>, record: &Record<'_>, exemplar: impl FnOnce() -> E) {
+    pub fn observe<E: AsRef<str>>(
+        &mut self,
+        key: Key<'_>,
+        record: &Record<'_>,
+        exemplar: impl FnOnce() -> E,
+    ) {
         let (service, evicted) =
             self.services.entry(key.identity, || Service::new(Arc::from(service::head(key.name, 256))));
         if let Some(evicted) = evicted {
@@ -242,7 +247,8 @@ impl LogWatch {
     /// Closes the buckets that are due, one of each service at a time.
     fn close(&mut self, is_due: impl Fn(&Service) -> bool) {
         loop {
-            let mut due: Vec<&mut Service> = self.services.values_mut().filter(|service| is_due(service)).collect();
+            let mut due: Vec<&mut Service> =
+                self.services.values_mut().filter(|service| is_due(service)).collect();
             if due.is_empty() {
                 return;
             }

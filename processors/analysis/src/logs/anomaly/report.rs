@@ -187,9 +187,7 @@ impl About {
         };
         let problem = |template: &Template| template.classes.iter().any(|class| class.is_problem());
         let is_grave = match target {
-            Target::Template(slot) => {
-                service.templates[slot].is_error() || problem(&service.templates[slot])
-            }
+            Target::Template(slot) => service.templates[slot].is_error() || problem(&service.templates[slot]),
             Target::Class(_) | Target::Errors => true,
             Target::Warnings | Target::All => false,
         };

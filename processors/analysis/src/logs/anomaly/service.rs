@@ -66,7 +66,9 @@ pub(super) struct Service {
     /// How many buckets were closed.
     pub(super) serial: u64,
     /// The first of them that is connected with now.
-    pub(super) resumed: u64,
+    resumed: u64,
+    /// In how many of them there was a record.
+    spoken: u64,
     pub(super) all: Track,
     pub(super) errors: Track,
     pub(super) warnings: Track,
@@ -90,6 +92,7 @@ impl Service {
             clock: Clock::default(),
             serial: 0,
             resumed: 0,
+            spoken: 0,
             all: Track::new(0, 0),
             errors: Track::new(0, 0),
             warnings: Track::new(0, 0),
@@ -207,10 +210,15 @@ impl Service {
         }
         self.compared += 1;
         let is_special = |template: &Template| merge::generalises(text, &template.text);
-        let mut special: Vec<TemplateId> =
-            self.templates.iter().filter(|template| is_special(template)).map(|template| template.id).collect();
+        let mut special: Vec<TemplateId> = self
+            .templates
+            .iter()
+            .filter(|template| is_special(template))
+            .map(|template| template.id)
+            .collect();
         // The one that came most often knows best.
-        special.sort_by_key(|id| std::cmp::Reverse(self.slot(*id).map(|slot| self.templates[slot].track.total)));
+        special
+            .sort_by_key(|id| std::cmp::Reverse(self.slot(*id).map(|slot| self.templates[slot].track.total)));
         let (first, others) = special.split_first()?;
         let slot = self.slot(*first)?;
         self.rename(slot, id, Arc::clone(text));
@@ -295,7 +303,12 @@ impl Service {
     /// Closes the next bucket.
     pub(super) fn close(&mut self) {
         let (bucket, serial, resumed) = (self.clock.next(), self.serial, self.resumed);
-        self.tracks_mut().for_each(|track| track.close(bucket, serial, resumed));
+        self.all.close(bucket, serial, resumed, serial);
+        if self.all.observed(0) > 0.0 {
+            self.spoken += 1;
+        }
+        let spoken = self.spoken;
+        self.parts_mut().for_each(|track| track.close(bucket, serial, resumed, spoken));
         self.compared = 0;
     }
 
@@ -310,11 +323,13 @@ impl Service {
         self.clock.start(bucket);
         let serial = self.serial;
         self.resumed = serial;
-        self.tracks_mut().for_each(|track| track.interrupt(serial));
+        self.all.interrupt(serial);
+        self.parts_mut().for_each(|track| track.interrupt(serial));
     }
 
-    pub(super) fn tracks_mut(&mut self) -> impl Iterator<Item = &mut Track> {
-        [&mut self.all, &mut self.errors, &mut self.warnings]
+    /// Everything but the whole.
+    fn parts_mut(&mut self) -> impl Iterator<Item = &mut Track> {
+        [&mut self.errors, &mut self.warnings]
             .into_iter()
             .chain(self.classes.iter_mut().map(|(_, track)| track))
             .chain(self.templates.iter_mut().map(|template| &mut template.track))

@@ -88,10 +88,8 @@ fn ln_gamma(x: f64) -> f64 {
         return (std::f64::consts::PI / (std::f64::consts::PI * x).sin().abs()).ln() - ln_gamma(1.0 - x);
     }
     let x = x - 1.0;
-    let sum = COEFFICIENTS[1..]
-        .iter()
-        .zip(1..)
-        .fold(COEFFICIENTS[0], |sum, (c, n)| sum + c / (x + f64::from(n)));
+    let sum =
+        COEFFICIENTS[1..].iter().zip(1..).fold(COEFFICIENTS[0], |sum, (c, n)| sum + c / (x + f64::from(n)));
     let t = x + 7.5;
     0.5 * (2.0 * std::f64::consts::PI).ln() + (x + 0.5) * t.ln() - t + sum.ln()
 }
@@ -195,9 +193,13 @@ mod tests {
 
     #[test]
     fn negative_binomial_tails_are_sums_of_probabilities() {
-        for (count, mean, dispersion) in [(5, 2.0, 0.5), (30, 10.0, 0.1), (50, 0.14, 350.0), (80, 20.0, 0.3)] {
+        for (count, mean, dispersion) in [(5, 2.0, 0.5), (30, 10.0, 0.1), (50, 0.14, 350.0), (80, 20.0, 0.3)]
+        {
             let upper = at_least(f64::from(count), mean, dispersion);
-            assert!((upper / summed(count, mean, dispersion) - 1.0).abs() < 1e-3, "{count} {mean} {dispersion}");
+            assert!(
+                (upper / summed(count, mean, dispersion) - 1.0).abs() < 1e-3,
+                "{count} {mean} {dispersion}"
+            );
             let both = upper + at_most(f64::from(count) - 1.0, mean, dispersion);
             assert!(near(both, 1.0), "{both}");
         }

@@ -31,7 +31,7 @@ const LEAST_RATIO: f64 = 2.0;
 /// Fewer than this beyond what is usual must be seen in a second bucket.
 const NO_DOUBT: f64 = 50.0;
 /// As surprising as this, in thresholds, is not yet beyond doubt.
-const DOUBTFUL: f64 = 1.9;
+pub(super) const DOUBTFUL: f64 = 1.9;
 /// A template is usual once it came in so many buckets.
 const FEWEST_BUCKETS: u32 = 3;
 /// So many of the same kind within a day are usual.
@@ -86,6 +86,8 @@ pub(super) struct Stretch {
     is_silence: bool,
     /// Nobody is told: another one stands for it.
     is_muted: bool,
+    /// The last bucket in which it was open, counted from 1.
+    last: u64,
     /// When the last ones began, as the number of a bucket counted from 1, and how large they were.
     recent: [(u64, f32); RECURRING],
 }
@@ -111,9 +113,15 @@ pub(super) struct Track {
     born: u64,
     /// The next bucket to be learned.
     learned: u64,
+    /// When a level was taken over, as the number of a bucket counted from 1.
+    adopted: u64,
     pub(super) total: u64,
     pub(super) baseline: Baseline,
     pub(super) gaps: Gaps,
+    /// The last bucket in which it came, counted from 1.
+    came: u64,
+    /// In how many buckets the service has said anything, the last one included.
+    spoken: u64,
     /// Whether the last bucket was suspicious.
     is_suspicious: bool,
     up: Stretch,
@@ -129,9 +137,12 @@ impl Track {
             sums: [0; 3],
             born,
             learned: now,
+            adopted: 0,
             total: 0,
             baseline: Baseline::of_nothing(now - born.min(now)),
             gaps: Gaps::default(),
+            came: 0,
+            spoken: 0,
             is_suspicious: false,
             up: Stretch::default(),
             down: Stretch::default(),
@@ -145,8 +156,9 @@ impl Track {
         self.total = self.total.saturating_add(1);
     }
 
-    /// Closes an open bucket: it is the service's bucket number `serial`. Buckets before `resumed` are not connected with it.
-    pub(super) fn close(&mut self, bucket: u64, serial: u64, resumed: u64) {
+    /// Closes an open bucket, the service's number `serial`. Buckets before `resumed` are not connected with it. Gaps and silences
+    /// are counted in `spoken`, the buckets in which the service said anything.
+    pub(super) fn close(&mut self, bucket: u64, serial: u64, resumed: u64, spoken: u64) {
         let count = std::mem::take(&mut self.pending[(bucket % OPEN as u64) as usize]);
         for (sum, window) in self.sums.iter_mut().zip(WINDOWS) {
             *sum += u64::from(count);
@@ -156,8 +168,10 @@ impl Track {
         }
         let (half, at) = slot(serial);
         self.kept[half][at] = count;
+        self.spoken = spoken;
         if count > 0 {
-            self.gaps.came(serial, !self.down.episode.is_open());
+            self.gaps.came(spoken, !self.down.episode.is_open());
+            self.came = serial + 1;
         }
     }
 
@@ -168,7 +182,7 @@ impl Track {
         self.kept = [[0; 32]; 2];
         self.learned = serial;
         self.baseline.interrupt();
-        self.gaps.interrupt(serial);
+        self.gaps.interrupt(self.spoken);
     }
 
     /// Whether enough is known to be judged.
@@ -203,7 +217,13 @@ impl Track {
     /// Whether the count of a window, if the whole service has `shared` times its usual, is worth looking into.
     pub(super) fn suspicion(&self, window: usize, serial: u64, side: Side, shared: f64) -> Option<Suspicion> {
         let stretch = self.stretch(side);
-        if stretch.episode.is_open() && window > usize::from(stretch.window) {
+        // While one is open longer windows do not say when it is over, and afterwards it is still in them.
+        let is_old = if stretch.episode.is_open() {
+            window > usize::from(stretch.window)
+        } else {
+            window > 0 && self.reaches(side, window, serial)
+        };
+        if is_old {
             return None;
         }
         let observed = self.observed(window);
@@ -221,7 +241,7 @@ impl Track {
             Side::Down => {
                 let expected = expected * shared.min(1.0);
                 let is_small = observed <= expected / LEAST_RATIO && expected - observed >= LEAST_EFFECT;
-                (is_small && !self.has_just_stopped(window, serial, expected)).then(|| {
+                (is_small && !self.has_just_stopped(window, expected)).then(|| {
                     let dispersion = self.baseline.dispersion(window);
                     let p = tail::at_most(observed, expected, dispersion);
                     self.with(side, window, expected, dispersion, p)
@@ -231,19 +251,19 @@ impl Track {
     }
 
     /// Whether nothing about it is worth a second look.
-    pub(super) fn is_plain(&self, serial: u64) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         let mean = self.baseline.mean();
         let is_usual = |(sum, n): (u64, usize)| {
             let (observed, expected) = (sum as f64, mean * n as f64);
             (observed - expected).abs() < LEAST_EFFECT
                 || (observed < expected * LEAST_RATIO && observed > expected / LEAST_RATIO)
         };
-        self.silence_window(serial).is_none() && self.sums.into_iter().zip(WINDOWS).all(is_usual)
+        self.silence_window().is_none() && self.sums.into_iter().zip(WINDOWS).all(is_usual)
     }
 
     /// If it has not come for so long that it is worth looking into, which window is nearest to that time.
-    pub(super) fn silence_window(&self, serial: u64) -> Option<usize> {
-        let silent = self.gaps.silent(serial);
+    pub(super) fn silence_window(&self) -> Option<usize> {
+        let silent = self.gaps.silent(self.spoken);
         let window = match silent {
             ..=3 => 0,
             ..=15 => 1,
@@ -254,7 +274,7 @@ impl Track {
 
     /// What there is to say about that time, if the whole service has `shared` times its usual.
     pub(super) fn silence(&self, window: usize, serial: u64, shared: f64) -> Suspicion {
-        let silent = self.gaps.silent(serial);
+        let silent = self.gaps.silent(self.spoken);
         let expected = self.baseline.mean() * silent as f64 * shared.min(1.0);
         let dispersion = self.baseline.dispersion(window);
         let p = match self.gaps.p_value(silent) {
@@ -263,7 +283,12 @@ impl Track {
             None => tail::at_most(0.0, expected, dispersion),
         };
         let silence = self.with(Side::Down, window, expected, dispersion, p);
-        Suspicion { is_silence: true, buckets: silent, observed: 0.0, ..silence }
+        Suspicion {
+            is_silence: true,
+            buckets: (serial + 1).saturating_sub(self.came),
+            observed: 0.0,
+            ..silence
+        }
     }
 
     /// What there is to say of a window, be it out of the ordinary or not.
@@ -274,6 +299,17 @@ impl Track {
     const fn with(&self, side: Side, window: usize, expected: f64, dispersion: f64, p: f64) -> Suspicion {
         let (observed, buckets) = (self.observed(window), WINDOWS[window] as u64);
         Suspicion { side, is_silence: false, window, buckets, observed, expected, dispersion, p }
+    }
+
+    /// Whether the count of a window is no rarer than that by its own past, whatever the rest of the service does.
+    pub(super) fn is_usual_count(&self, window: usize, side: Side, threshold: f64) -> bool {
+        let (observed, expected) = (self.observed(window), self.expected(window));
+        let dispersion = self.baseline.dispersion(window);
+        let p = match side {
+            Side::Up => tail::at_least(observed, expected, dispersion),
+            Side::Down => tail::at_most(observed, expected, dispersion),
+        };
+        p >= threshold
     }
 
     /// A burst of which only the end is still in the window is none. In the longer windows it has more than one bucket.
@@ -290,8 +326,8 @@ impl Track {
     }
 
     /// Whether it came as usual until it stopped: then it is a silence, or will be one.
-    fn has_just_stopped(&self, window: usize, serial: u64, expected: f64) -> bool {
-        let silent = self.gaps.silent(serial) as f64;
+    fn has_just_stopped(&self, window: usize, expected: f64) -> bool {
+        let silent = self.gaps.silent(self.spoken) as f64;
         let n = WINDOWS[window] as f64;
         silent >= n || (silent > 0.0 && self.observed(window) >= expected * (n - silent) / n / LEAST_RATIO)
     }
@@ -333,12 +369,28 @@ impl Track {
         if stretch.recent.iter().all(is_alike) {
             return true;
         }
-        let levels = [self.observed(0), self.observed(1) / WINDOWS[1] as f64];
-        let is_back = !suspicion.is_silence && levels.into_iter().any(|level| self.baseline.is_former(level));
-        if is_back {
+        if suspicion.is_silence || !self.is_former(suspicion) {
+            return false;
+        }
+        if self.baseline.is_former(self.observed(1) / WINDOWS[1] as f64) {
             self.baseline.return_to_former();
         }
-        is_back
+        true
+    }
+
+    /// Whether the count would be usual at the level before the last that was taken over.
+    fn is_former(&self, suspicion: &Suspicion) -> bool {
+        let (former, buckets) = (self.baseline.former(), suspicion.buckets as f64);
+        let is_beyond = match suspicion.side {
+            Side::Up => former > self.baseline.mean(),
+            Side::Down => former < self.baseline.mean(),
+        };
+        let (expected, dispersion) = (former * buckets, self.baseline.dispersion(suspicion.window));
+        let p = match suspicion.side {
+            Side::Up => tail::at_least(suspicion.observed, expected, dispersion),
+            Side::Down => tail::at_most(suspicion.observed, expected, dispersion),
+        };
+        former > 0.0 && is_beyond && p >= SUSPICIOUS
     }
 
     /// Whether there is nothing to be judged, and nothing was lately.
@@ -387,6 +439,9 @@ impl Track {
                 stretch.recent[0] = (serial + 1, suspicion.effect() as f32);
             }
         }
+        if was_open || stretch.episode.is_open() {
+            stretch.last = serial + 1;
+        }
         let (is_silence, onset) = (stretch.is_silence, stretch.episode.onset());
         let severity = stretch.episode.severity();
         let report = phase.map(|phase| Report { phase, is_silence, onset, surprise, severity });
@@ -402,18 +457,34 @@ impl Track {
             return;
         }
         stretch.episode.accept();
-        let n = LEVEL.min(serial);
+        self.adopt(serial);
+    }
+
+    /// The level of the last ten minutes is the usual one.
+    pub(super) fn adopt(&mut self, serial: u64) {
+        let n = LEVEL.min(serial + 1);
         let sum: u64 = (0..n).map(|back| u64::from(self.kept(serial - back))).sum();
-        self.baseline.adopt(sum as f64 / n.max(1) as f64);
+        self.baseline.adopt(sum as f64 / n as f64);
         self.learned = serial + 1;
+        self.adopted = serial + 1;
+    }
+
+    /// Whether a level was taken over in this bucket.
+    pub(super) const fn has_adopted(&self, serial: u64) -> bool {
+        self.adopted == serial + 1
+    }
+
+    /// Does not learn from this bucket.
+    pub(super) const fn pass_over(&mut self, serial: u64) {
+        self.learned = serial + 1;
+        self.baseline.interrupt();
     }
 
     /// Learns from the buckets that nobody suspects any more. `p` is the smallest of this bucket's.
     pub(super) fn learn(&mut self, p: f64, serial: u64) {
         self.is_suspicious = p < SUSPICIOUS;
         if self.up.episode.is_open() || self.down.episode.is_open() {
-            self.learned = serial + 1;
-            self.baseline.interrupt();
+            self.pass_over(serial);
             return;
         }
         let lag = if self.is_suspicious { LONGEST_LAG } else { LAG };
@@ -436,9 +507,14 @@ impl Track {
         usize::from(self.stretch(side).window).min(2)
     }
 
-    /// Whether an episode is open that was told of.
-    pub(super) const fn is_reported(&self, side: Side) -> bool {
-        self.is_open(side) && !self.stretch(side).is_muted
+    /// Whether an episode that was told of reaches into a window.
+    pub(super) const fn is_reported(&self, side: Side, window: usize, serial: u64) -> bool {
+        self.reaches(side, window, serial) && !self.stretch(side).is_muted
+    }
+
+    const fn reaches(&self, side: Side, window: usize, serial: u64) -> bool {
+        let last = self.stretch(side).last;
+        last > 0 && last + WINDOWS[window] as u64 > serial
     }
 
     /// Takes over the counts of another stream whose events are this one's from now on.
@@ -453,6 +529,8 @@ impl Track {
         self.total = self.total.saturating_add(other.total);
         self.baseline.fold(&other.baseline);
         self.gaps.fold(&other.gaps);
+        self.came = self.came.max(other.came);
+        self.spoken = self.spoken.max(other.spoken);
     }
 }
 

@@ -1,4 +1,6 @@
 //! What is found, and what is not.
 
+mod bounds;
+mod kinds;
 mod quality;
 mod simulator;

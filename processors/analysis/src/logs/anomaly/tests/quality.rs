@@ -1,6 +1,7 @@
 //! How much of what was injected is found, how much else, and how soon.
 
-use pdata::event::{Anomaly, LogKind};
+use pdata::Timestamp;
+use pdata::event::{Anomaly, LogKind, Phase};
 use rand::RngExt;
 
 use super::simulator::{DAY, Fault, HOUR, MINUTE, Shape, World, begun, kind, rng, second, watch};
@@ -12,7 +13,8 @@ struct Tally {
     missed: usize,
     wrong: usize,
     delays: Vec<f64>,
-    /// The delays in windows that they were found in.
+    /// The delays to the end of the bucket that decided, in windows that they were found in: without the time that
+    /// buckets wait for stragglers.
     windows: Vec<f64>,
 }
 
@@ -32,7 +34,7 @@ fn mean(numbers: &[f64]) -> f64 {
 
 const KINDS: [LogKind; 3] = [LogKind::Burst, LogKind::Drop, LogKind::Silence];
 
-/// Faults of every kind, one service after the other, half an hour apart in each.
+/// Faults of every kind, forty minutes apart in each service: what befalls one template many times a day is no news.
 fn with_faults(seed: u64, hours: u64) -> World {
     let mut rng = rng(seed);
     let mut world = World::usual(4, &mut rng);
@@ -40,8 +42,8 @@ fn with_faults(seed: u64, hours: u64) -> World {
         let mut from = 2 * HOUR + 20 * service as u64;
         for n in 0.. {
             let kind = KINDS[n % 3];
-            // Few would not be missed: a rate must allow to see the fault while it lasts.
-            let least = if kind == LogKind::Burst { 0.5 } else { 1.0 };
+            // Of few a lack cannot be seen while it lasts.
+            let least = if kind == LogKind::Burst { 0.5 } else { 2.5 };
             let fit: Vec<usize> = (0..world.services[service].len())
                 .filter(|at| {
                     let stream = &world.services[service][*at];
@@ -59,38 +61,39 @@ fn with_faults(seed: u64, hours: u64) -> World {
                 break;
             }
             world.faults.push(Fault { kind, service, stream, from, to, factor });
-            from = to + 25 * MINUTE;
+            from = to + 40 * MINUTE;
         }
     }
     world
 }
 
-fn tally(world: &World, found: &[Anomaly], tallies: &mut [Tally; 3]) {
-    let begun = begun(found);
+/// A fault is found by an anomaly of its template and direction while it lasts, or shortly after; any other anomaly of a template is wrong. A
+/// template that comes a twentieth as often may be reported as silent, so drops and silences count as one direction.
+fn tally(world: &World, found: &[(Timestamp, Anomaly)], tallies: &mut [Tally; 3]) {
+    let begun: Vec<_> = found.iter().filter(|(_, anomaly)| anomaly.phase == Some(Phase::Begin)).collect();
+    let is_up = |kind: LogKind| kind == LogKind::Burst;
     let is_about = |anomaly: &Anomaly, fault: &Fault| {
         let stream = &world.services[fault.service][fault.stream.unwrap()];
         let detail = anomaly.log.as_ref().unwrap();
         detail.template_id.as_deref() == Some(stream.id.to_string().as_str())
+            && is_up(fault.kind) == is_up(kind(anomaly))
             && anomaly.time >= second(fault.from * 10)
             && anomaly.time <= second(fault.to * 10 + 120)
     };
     for (tally, of) in tallies.iter_mut().zip(KINDS) {
         for fault in world.faults.iter().filter(|fault| fault.kind == of) {
-            let hit = begun.iter().find(|anomaly| kind(anomaly) == of && is_about(anomaly, fault));
-            let Some(hit) = hit else {
+            let Some((told, hit)) = begun.iter().find(|(_, anomaly)| is_about(anomaly, fault)) else {
                 tally.missed += 1;
                 continue;
             };
-            let delay = hit.time.since(second(fault.from * 10)).as_secs_f64();
+            let delay = told.since(second(fault.from * 10)).as_secs_f64();
             tally.hits += 1;
             tally.delays.push(delay);
-            tally.windows.push(delay / hit.log.as_ref().unwrap().window_seconds);
+            let decided = hit.time.since(second(fault.from * 10)).as_secs_f64();
+            tally.windows.push(decided / hit.log.as_ref().unwrap().window_seconds);
         }
-        let wrong = begun.iter().filter(|anomaly| {
-            kind(anomaly) == of
-                && !world.faults.iter().any(|fault| fault.kind == of && is_about(anomaly, fault))
-        });
-        tally.wrong += wrong.count();
+        let is_wrong = |anomaly: &Anomaly| !world.faults.iter().any(|fault| is_about(anomaly, fault));
+        tally.wrong += begun.iter().filter(|(_, anomaly)| kind(anomaly) == of && is_wrong(anomaly)).count();
     }
 }
 
@@ -99,17 +102,36 @@ fn measure(seeds: std::ops::Range<u64>, hours: u64) -> ([Tally; 3], Vec<Anomaly>
     let mut others = Vec::new();
     for seed in seeds {
         let world = with_faults(seed, hours);
-        let found = world.run(&mut watch(), 0, hours * HOUR, seed);
+        let found = world.run_timed(&mut watch(), 0, hours * HOUR, seed);
         tally(&world, &found, &mut tallies);
+        let found: Vec<Anomaly> = found.into_iter().map(|(_, anomaly)| anomaly).collect();
         others.extend(begun(&found).into_iter().filter(|anomaly| !KINDS.contains(&kind(anomaly))).cloned());
     }
     (tallies, others)
 }
 
 #[test]
+fn what_is_injected_is_found_soon_and_little_else() {
+    let (tallies, others) = measure(1..3, 10);
+    for (tally, kind) in tallies.iter().zip(KINDS) {
+        assert!(tally.hits + tally.missed >= 14, "{kind:?}: {tally:?}");
+        assert!(tally.precision() >= 0.9 && tally.recall() >= 0.9, "{kind:?}: {tally:?}");
+        assert!(mean(&tally.windows) < 2.0, "{kind:?}: {tally:?}");
+    }
+    assert!(others.len() <= 20, "{others:?}");
+}
+
+#[test]
+fn a_quiet_day_is_quiet() {
+    let found = World::usual(3, &mut rng(7)).run(&mut watch(), 0, DAY, 7);
+    let messages: Vec<&str> = begun(&found).iter().map(|anomaly| anomaly.message.as_str()).collect();
+    assert!(messages.len() <= 24, "{messages:#?}");
+}
+
+#[test]
 #[ignore = "prints the table for docs/benchmarks.md"]
 fn table() {
-    let (tallies, others) = measure(100..105, 24);
+    let (tallies, others) = measure(100..110, 12);
     println!("kind        faults  precision  recall  mean delay  in windows");
     for (tally, kind) in tallies.iter().zip(KINDS) {
         println!(
@@ -123,9 +145,7 @@ fn table() {
         );
     }
     println!("others: {}", others.len());
-    for other in &others {
-        println!("  {}", other.message);
-    }
+    others.iter().take(40).for_each(|other| println!("  {}", other.message));
     for seed in 200..204 {
         let found = World::usual(6, &mut rng(seed)).run(&mut watch(), 0, DAY, seed);
         println!("a quiet day of six services: {}", begun(&found).len());

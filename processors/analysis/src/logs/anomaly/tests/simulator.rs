@@ -89,13 +89,25 @@ impl World {
 
     /// Lets `watch` see the buckets `from..to`; returns what it finds.
     pub(super) fn run(&self, watch: &mut LogWatch, from: u64, to: u64, seed: u64) -> Vec<Anomaly> {
+        self.run_timed(watch, from, to, seed).into_iter().map(|(_, anomaly)| anomaly).collect()
+    }
+
+    /// The same with the times at which it says so: later than what it says, since data may come late.
+    pub(super) fn run_timed(
+        &self,
+        watch: &mut LogWatch,
+        from: u64,
+        to: u64,
+        seed: u64,
+    ) -> Vec<(Timestamp, Anomaly)> {
         let mut found = Vec::new();
         let mut traffic = vec![0.0; self.services.len()];
         for bucket in from..to {
             // Each bucket has its own numbers, so that a run can be cut in two anywhere.
             let mut rng = ChaCha8Rng::seed_from_u64(seed ^ (bucket << 20));
             for (service, streams) in self.services.iter().enumerate() {
-                let slow = ChaCha8Rng::seed_from_u64(seed ^ ((bucket / 30) << 24) ^ service as u64).random::<f64>();
+                let slow =
+                    ChaCha8Rng::seed_from_u64(seed ^ ((bucket / 30) << 24) ^ service as u64).random::<f64>();
                 traffic[service] = 0.97 * traffic[service] + 0.03 * (2.0 * slow - 1.0) * 3.0 * self.wander;
                 let traffic = f64::exp(traffic[service]);
                 for (at, stream) in streams.iter().enumerate() {
@@ -103,12 +115,21 @@ impl World {
                     observe(watch, service, stream, bucket, count, &mut rng);
                 }
             }
-            found.extend(watch.tick(second(bucket * 10 + 10)));
+            let now = second(bucket * 10 + 10);
+            found.extend(watch.tick(now).into_iter().map(|anomaly| (now, anomaly)));
         }
         found
     }
 
-    fn draw(&self, service: usize, at: usize, stream: &Stream, bucket: u64, traffic: f64, rng: &mut ChaCha8Rng) -> u64 {
+    fn draw(
+        &self,
+        service: usize,
+        at: usize,
+        stream: &Stream,
+        bucket: u64,
+        traffic: f64,
+        rng: &mut ChaCha8Rng,
+    ) -> u64 {
         if !(stream.from..stream.until).contains(&bucket) {
             return 0;
         }
@@ -121,20 +142,31 @@ impl World {
         let phase = std::f64::consts::TAU * (bucket as f64 / DAY as f64 + service as f64 * 0.13);
         match stream.shape {
             Shape::Steady => poisson(stream.rate * traffic * factor, rng),
-            Shape::Diurnal(share) => poisson(stream.rate * (1.0 + share * phase.sin()) * traffic * factor, rng),
+            Shape::Diurnal(share) => {
+                poisson(stream.rate * (1.0 + share * phase.sin()) * traffic * factor, rng)
+            }
             Shape::Dispersed(d) => poisson(stream.rate * traffic * factor * gamma(1.0 / d, rng) * d, rng),
             Shape::Bursty(size) => {
                 let starts = rng.random::<f64>() < stream.rate / size;
                 if starts { poisson(size, rng) } else { 0 }
             }
-            Shape::Cron(period) if bucket % period == service as u64 % period => poisson(stream.rate, rng).max(1),
+            Shape::Cron(period) if bucket % period == service as u64 % period => {
+                poisson(stream.rate, rng).max(1)
+            }
             Shape::Cron(_) => 0,
         }
     }
 }
 
 /// Shows `count` records of a bucket.
-fn observe(watch: &mut LogWatch, service: usize, stream: &Stream, bucket: u64, count: u64, rng: &mut ChaCha8Rng) {
+fn observe(
+    watch: &mut LogWatch,
+    service: usize,
+    stream: &Stream,
+    bucket: u64,
+    count: u64,
+    rng: &mut ChaCha8Rng,
+) {
     for _ in 0..count {
         let nanos = rng.random_range(0..10_000_000_000u64);
         let time = Timestamp::from_nanos((START + bucket * 10) * 1_000_000_000 + nanos);
@@ -224,4 +256,12 @@ fn gamma(shape: f64, rng: &mut ChaCha8Rng) -> f64 {
             return d * cube * boost;
         }
     }
+}
+
+/// What an operator was told, with the second.
+pub(super) fn told(found: &[Anomaly]) -> Vec<String> {
+    let line = |one: &Anomaly| {
+        format!("{} {:?} {}", one.time.as_nanos() / 1_000_000_000 - START, one.phase, one.message)
+    };
+    found.iter().map(line).collect()
 }
