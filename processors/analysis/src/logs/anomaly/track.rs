@@ -265,8 +265,8 @@ impl Track {
     pub(super) fn silence_window(&self) -> Option<usize> {
         let silent = self.gaps.silent(self.spoken);
         let window = match silent {
-            ..=3 => 0,
-            ..=15 => 1,
+            0..=3 => 0,
+            4..=15 => 1,
             _ => 2,
         };
         (silent > 0 && self.gaps.is_long(silent)).then_some(window)
