@@ -49,7 +49,7 @@ fn metrics(criterion: &mut Criterion) {
     let (resources, points) = (10, 100);
     let mut group = criterion.benchmark_group("detect/metrics");
     group.throughput(Throughput::Elements(resources * points));
-    let mut watcher = Watcher::new(Limits::default(), Settings::default());
+    let mut watcher = Watcher::new(Limits::default(), Settings::default(), None);
     let mut second = 1_000_000;
     group.bench_function("gauges", |bencher| {
         let setup = || {
@@ -71,7 +71,7 @@ fn spans(criterion: &mut Criterion) {
     let (resources, requests) = (10, 100);
     let mut group = criterion.benchmark_group("detect/spans");
     group.throughput(Throughput::Elements(resources * requests));
-    let mut watcher = Watcher::new(Limits::default(), Settings::default());
+    let mut watcher = Watcher::new(Limits::default(), Settings::default(), None);
     let mut second = 1_000_000;
     group.bench_function("servers", |bencher| {
         let setup = || {

@@ -35,7 +35,7 @@ fn main() {
     println!("| 10,000 series | bytes per series |\n|---|---|");
     for (name, kind, most) in KINDS {
         let before = held();
-        let mut watcher = Watcher::new(Limits::default(), Settings::default());
+        let mut watcher = Watcher::new(Limits::default(), Settings::default(), None);
         for round in 1..=ROUNDS {
             let mut findings = Findings::new(false);
             watcher.metrics(&metrics(kind, round), &|_| true, &mut findings);

@@ -1,6 +1,7 @@
 //! Settings of the `detect` processor.
 
 use analysis::detect::{Limits, Settings};
+use analysis::logs::anomaly;
 use config::{Duration, Invalid, Validate};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use schemars::JsonSchema;
@@ -34,8 +35,41 @@ pub struct Config {
     pub max_services: usize,
     /// How many operations and peers of one service are watched at most.
     pub max_operations: usize,
+    /// How log records are watched.
+    pub logs: LogsConfig,
     /// Emits every point's score as an event, for benchmarks.
     pub emit_scores: bool,
+}
+
+/// How log records are watched: by template, class and severity. Put `drain`, and `log_classify` if you use it, in front of `detect`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogsConfig {
+    /// Whether templates that come more or less often than usual, stop or are new are looked for, and surges of classes and of errors. If
+    /// not, only the rates of error and of warning records are watched, as any other series.
+    pub enabled: bool,
+    /// The share of false ones that is accepted among what is found at a time, from 0.000001 to 0.1. It is judged over all counts together, so it
+    /// need not change with how much there is.
+    pub false_discovery_rate: f64,
+    /// How long a service, and every template of it, is learned from before anything is reported about it.
+    pub warm_up: Duration,
+    /// What comes back this soon after it ended is the same thing and not reported as new.
+    pub cooldown: Duration,
+    /// How many templates are watched at most. When there are more, the rarest of their service make room. A template takes about 1.5 KiB.
+    pub max_templates: usize,
+}
+
+impl Default for LogsConfig {
+    fn default() -> Self {
+        let settings = anomaly::Settings::default();
+        Self {
+            enabled: true,
+            false_discovery_rate: settings.false_discovery_rate,
+            warm_up: settings.warm_up.into(),
+            cooldown: settings.cooldown.into(),
+            max_templates: settings.max_templates,
+        }
+    }
 }
 
 /// A kind of telemetry to look at.
@@ -46,7 +80,7 @@ pub enum Watched {
     Traces,
     /// Every metric series.
     Metrics,
-    /// Rates of error and warning records.
+    /// Log records: see `logs`.
     Logs,
 }
 
@@ -66,6 +100,7 @@ impl Default for Config {
             max_series: limits.series,
             max_services: limits.services,
             max_operations: limits.operations,
+            logs: LogsConfig::default(),
             emit_scores: false,
         }
     }
@@ -92,6 +127,21 @@ impl Config {
             services: self.max_services.div_ceil(shards),
             operations: self.max_operations,
         }
+    }
+
+    /// How one of `shards` parallel copies watches log templates, if it does.
+    pub(super) fn templates(&self, shards: usize) -> Option<anomaly::Settings> {
+        let shards = shards.max(1);
+        self.logs.enabled.then(|| anomaly::Settings {
+            false_discovery_rate: self.logs.false_discovery_rate,
+            warm_up: self.logs.warm_up.get(),
+            cooldown: self.logs.cooldown.get(),
+            adapt_after: self.adapt_after.get(),
+            repeat: self.repeat_interval.get(),
+            max_services: self.max_services.div_ceil(shards),
+            max_templates: self.logs.max_templates.div_ceil(shards),
+            ..anomaly::Settings::default()
+        })
     }
 
     pub(super) fn metrics(&self) -> Result<MetricNames, Invalid> {
@@ -134,6 +184,10 @@ impl Validate for Config {
         Invalid::unless(self.max_series > 0, "max_series", "must be at least 1")?;
         Invalid::unless(self.max_services > 0, "max_services", "must be at least 1")?;
         Invalid::unless(!self.repeat_interval.is_zero(), "repeat_interval", "must not be zero")?;
+        // Written so that NaN fails too.
+        let is_rate = (1e-6..=0.1).contains(&self.logs.false_discovery_rate);
+        Invalid::unless(is_rate, "logs.false_discovery_rate", "must be from 0.000001 to 0.1")?;
+        Invalid::unless(self.logs.max_templates > 0, "logs.max_templates", "must be at least 1")?;
         self.metrics().map(drop)
     }
 }

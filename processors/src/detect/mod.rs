@@ -12,7 +12,7 @@ use component::{
 use pdata::{Batch, SignalSet, Timestamp};
 
 use self::config::MetricNames;
-pub use self::config::{Config, Watched};
+pub use self::config::{Config, LogsConfig, Watched};
 
 /// Builds `detect` processors.
 pub const FACTORY: ProcessorFactory = ProcessorFactory {
@@ -46,6 +46,9 @@ struct Counters {
     evicted: Counter,
     late: Counter,
     series: Gauge,
+    log_templates: Gauge,
+    log_evicted: Counter,
+    log_evicted_before: u64,
     evicted_before: u64,
     late_before: u64,
 }
@@ -53,7 +56,11 @@ struct Counters {
 impl Detect {
     fn new(config: &Config, metrics: MetricNames, context: &Context) -> Self {
         Self {
-            watcher: Watcher::new(config.limits(context.shards), config.settings()),
+            watcher: Watcher::new(
+                config.limits(context.shards),
+                config.settings(),
+                config.templates(context.shards),
+            ),
             metrics,
             signals: config.signals.clone(),
             emit_scores: config.emit_scores,
@@ -143,6 +150,16 @@ impl Counters {
                 "Series that are watched.",
                 labels,
             ),
+            log_templates: context.telemetry.gauge(
+                "otelcol_processor_detect_log_templates",
+                "Log templates that are watched.",
+                labels,
+            ),
+            log_evicted: counter(
+                "otelcol_processor_detect_log_templates_evicted",
+                "Log templates forgotten, or not watched, because there were too many.",
+            ),
+            log_evicted_before: 0,
             evicted_before: 0,
             late_before: 0,
         }
@@ -159,6 +176,10 @@ impl Counters {
         self.evicted.add(evicted.saturating_sub(self.evicted_before));
         self.late.add(late.saturating_sub(self.late_before));
         (self.evicted_before, self.late_before) = (evicted, late);
+        let log_evicted = watcher.log_counts().evicted;
+        self.log_evicted.add(log_evicted.saturating_sub(self.log_evicted_before));
+        self.log_evicted_before = log_evicted;
+        self.log_templates.set(watcher.log_templates() as f64);
         self.series.set(watcher.series() as f64);
     }
 }

@@ -3,13 +3,14 @@
 use component::{Ack, Context, Kind, Output, Processor};
 use pdata::event::{Anomaly, Score};
 use pdata::proto::common::{AnyValue, KeyValue, any_value::Value};
+use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
 use pdata::proto::metrics::{
     Gauge, Metric, MetricsData, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric::Data,
     number_data_point,
 };
 use pdata::proto::resource::Resource;
 use pdata::proto::trace::{ResourceSpans, ScopeSpans, Span, Status, TracesData};
-use pdata::{Batch, Event, Metrics, Timestamp, Traces};
+use pdata::{Batch, Event, Logs, Metrics, Timestamp, Traces};
 
 use super::*;
 
@@ -79,6 +80,44 @@ fn spans(service: &str, window: u64, millis: u64, waited: u64, failed: (usize, u
     let group =
         ResourceSpans { resource: resource(service), scope_spans: vec![scope], ..ResourceSpans::default() };
     Traces::from_message(TracesData { resource_spans: vec![group] }).into()
+}
+
+fn text(key: &str, text: &str) -> KeyValue {
+    let value = Some(AnyValue { value: Some(Value::StringValue(text.to_owned())) });
+    KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+}
+
+/// `n` records of a template within ten seconds, as `drain` leaves them.
+fn logs(service: &str, window: u64, template: &str, severity: i32, n: u64) -> Batch {
+    let id = analysis::logs::TemplateId::of(template).to_string();
+    let record = |at: u64| LogRecord {
+        time_unix_nano: (START + window * 10) * 1_000_000_000 + at * 9_000_000_000 / n,
+        severity_number: severity,
+        body: Some(AnyValue { value: Some(Value::StringValue(template.replace("<*>", "seven"))) }),
+        attributes: vec![text("log.record.template", template), text("watchfire.log.template_id", &id)],
+        ..LogRecord::default()
+    };
+    let scope = ScopeLogs { log_records: (0..n).map(record).collect(), ..ScopeLogs::default() };
+    let group =
+        ResourceLogs { resource: resource(service), scope_logs: vec![scope], ..ResourceLogs::default() };
+    Logs::from_message(LogsData { resource_logs: vec![group] }).into()
+}
+
+/// Some records of a few templates in each window, and of one 80 from window 120 on.
+fn burst(detect: &mut Detect, severity: i32) -> Vec<Anomaly> {
+    let mut found = Vec::new();
+    for window in 0..130 {
+        let many = if window < 120 { 5 } else { 80 };
+        for (template, severity, n) in
+            [("user <*> came", 9, 9), ("stored page <*>", 9, 6), ("cannot reach <*>", severity, many)]
+        {
+            found.extend(anomalies(run(detect, logs("cart", window, template, severity, n + window % 3))));
+        }
+        let mut output = Output::default();
+        detect.tick(Timestamp::from_secs(START + window * 10 + 10), &mut output);
+        found.extend(anomalies(output.take().into_iter().map(|delivery| delivery.batch).collect()));
+    }
+    found
 }
 
 fn run(detect: &mut Detect, batch: Batch) -> Vec<Batch> {
@@ -234,9 +273,34 @@ fn settings_out_of_range_are_refused() {
     use ::config::Validate;
     let bad = |config: Config| config.validate().unwrap_err().field;
     assert_eq!(bad(Config { sensitivity: f64::NAN, ..Config::default() }), "sensitivity");
+    let logs = LogsConfig { false_discovery_rate: f64::NAN, ..LogsConfig::default() };
+    assert_eq!(bad(Config { logs, ..Config::default() }), "logs.false_discovery_rate");
     assert_eq!(bad(Config { signals: Vec::new(), ..Config::default() }), "signals");
     assert_eq!(
         bad(Config { include_metrics: vec!["a[".to_owned()], ..Config::default() }),
         "include_metrics[0]"
     );
+}
+
+#[test]
+fn a_burst_of_a_log_template_is_reported_once_with_an_exemplar() {
+    let mut detect = detect(&Config::default());
+    let found = burst(&mut detect, 17);
+    let log = found[0].log.as_ref().unwrap();
+    assert_eq!(log.kind, pdata::event::LogKind::Burst);
+    assert_eq!(log.exemplar.as_deref(), Some("cannot reach seven"));
+    assert!(found[0].message.starts_with("cart: \"cannot reach <*>\": 8"), "{}", found[0].message);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(detect.watcher.log_templates(), 3);
+    let mut restored = super::tests::detect(&Config::default());
+    restored.restore(&detect.snapshot().unwrap()).unwrap();
+    assert_eq!(restored.snapshot(), detect.snapshot());
+}
+
+#[test]
+fn without_templates_the_rate_of_errors_is_watched() {
+    let logs = LogsConfig { enabled: false, ..LogsConfig::default() };
+    let found = burst(&mut detect(&Config { logs, ..Config::default() }), 17);
+    let names: Vec<&str> = found.iter().map(|anomaly| anomaly.name.as_str()).collect();
+    assert_eq!(names, ["log.error:rate"]);
 }

@@ -4,12 +4,13 @@
 //! (latency and errors that it may only pass on). Telling them apart is what makes ranking work.
 
 use pdata::Timestamp;
-use pdata::event::{Anomaly, Severity, Source};
+use pdata::event::{Anomaly, LogKind, Severity, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::detect::ensemble::MOST_SURPRISING;
 use crate::detect::series::surprise;
 use crate::identity::Identity;
+use crate::logs::classify::Class;
 
 /// What kind of evidence something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -191,6 +192,7 @@ pub fn identity(anomaly: &Anomaly) -> u64 {
 fn classify(anomaly: &Anomaly) -> (Option<&str>, Aspect) {
     let name = anomaly.name.as_str();
     match anomaly.signal {
+        Source::Log if anomaly.log.is_some() => (None, log_aspect(anomaly)),
         Source::Log if name.contains("warning") => (None, Aspect::LogWarnings),
         Source::Log => (None, Aspect::LogErrors),
         Source::Trace => match name.split_once("->") {
@@ -201,6 +203,23 @@ fn classify(anomaly: &Anomaly) -> (Option<&str>, Aspect) {
             None => (None, served_aspect(name)),
         },
         Source::Metric => (None, metric_aspect(&name.to_ascii_lowercase())),
+    }
+}
+
+/// Only errors and problems speak for a fault; how much a service has to say is mainly traffic.
+fn log_aspect(anomaly: &Anomaly) -> Aspect {
+    let Some(detail) = &anomaly.log else { return Aspect::LogErrors };
+    let is_problem = || {
+        let class = detail.class.as_ref().and_then(|class| class.parse::<Class>().ok());
+        detail.severity_number >= 17 || class.is_some_and(Class::is_problem)
+    };
+    match detail.kind {
+        LogKind::ErrorSurge | LogKind::ClassSurge => Aspect::LogErrors,
+        LogKind::Burst | LogKind::NewTemplate if is_problem() => Aspect::LogErrors,
+        LogKind::VolumeSurge | LogKind::VolumeDrop | LogKind::ServiceSilence => Aspect::Traffic,
+        LogKind::Burst | LogKind::NewTemplate | LogKind::WarningSurge | LogKind::Drop | LogKind::Silence => {
+            Aspect::LogWarnings
+        }
     }
 }
 

@@ -343,3 +343,31 @@ fn recent_changes_to_services_involved_are_named() {
     );
     assert_eq!(incidents[0].changes, ["payment: version 2"]);
 }
+
+#[test]
+fn logs_speak_for_a_fault_if_they_are_about_errors() {
+    use pdata::event::{LogDetail, LogKind};
+
+    use super::evidence::{Aspect, Symptom};
+    let aspect = |kind: LogKind, severity_number: i32, class: Option<&str>| {
+        let Event::Anomaly(anomaly) = anomaly(1, "cart", "log.records:count", 9.0, Phase::Begin) else {
+            unreachable!()
+        };
+        let detail = LogDetail {
+            kind,
+            template_id: None,
+            template: None,
+            class: class.map(str::to_owned),
+            severity_number,
+            p_value: 1e-6,
+            window_seconds: 10.0,
+            exemplar: None,
+        };
+        Symptom::of(&Anomaly { log: Some(Box::new(detail)), ..anomaly }, str::to_owned).aspect
+    };
+    assert_eq!(aspect(LogKind::Burst, 17, None), Aspect::LogErrors);
+    assert_eq!(aspect(LogKind::Burst, 9, Some("timeout")), Aspect::LogErrors);
+    assert_eq!(aspect(LogKind::Burst, 9, Some("restart")), Aspect::LogWarnings);
+    assert_eq!(aspect(LogKind::Silence, 17, None), Aspect::LogWarnings);
+    assert_eq!(aspect(LogKind::VolumeSurge, 17, None), Aspect::Traffic);
+}

@@ -1,4 +1,4 @@
-//! Log records to error and warning rates per service.
+//! Log records to error and warning rates per service, for where templates are not watched ([`super::templates`]).
 
 use std::sync::Arc;
 
@@ -129,14 +129,14 @@ impl Service {
     }
 }
 
-enum Level {
+pub(super) enum Level {
     Error,
     Warning,
     Other,
 }
 
 impl Level {
-    fn of(record: &LogRecordView<'_>) -> Self {
+    pub(super) fn of(record: &LogRecordView<'_>) -> Self {
         match record.severity_number() {
             17.. => Self::Error,
             13..=16 => Self::Warning,

@@ -15,6 +15,7 @@ pub mod rates;
 pub mod red;
 pub mod series;
 pub mod spans;
+pub mod templates;
 #[cfg(test)]
 mod tests;
 pub mod watcher;

@@ -11,7 +11,9 @@ use super::metrics::{KEYS, Memory};
 use super::point::Point;
 use super::series::{Series, Settings};
 use super::spans::SpanWindows;
+use super::templates;
 use crate::identity::Identity;
+use crate::logs::anomaly::{self, LogWatch};
 use crate::snapshot::{self, SnapshotError};
 use crate::table::{Saved, Table};
 
@@ -108,14 +110,17 @@ impl Default for Limits {
 #[derive(Clone, Debug)]
 pub struct Watcher {
     limits: Limits,
+    log_settings: Option<anomaly::Settings>,
     series: SeriesTable,
     memories: Table<Memory>,
     spans: SpanWindows,
     logs: LogWindows,
+    /// Stands for `logs` where templates are watched, too.
+    templates: Option<LogWatch>,
 }
 
 /// Counts up when the layout of anything below changes.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 #[derive(Serialize)]
 struct Writing<'a> {
@@ -124,6 +129,7 @@ struct Writing<'a> {
     memories: &'a Table<Memory>,
     spans: &'a SpanWindows,
     logs: &'a LogWindows,
+    templates: Option<&'a LogWatch>,
 }
 
 #[derive(Deserialize)]
@@ -133,17 +139,21 @@ struct Reading {
     memories: Saved<Memory>,
     spans: super::spans::SavedSpans,
     logs: super::logs::SavedLogs,
+    templates: Option<anomaly::SavedLogs>,
 }
 
 impl Watcher {
-    /// Knows nothing yet.
-    pub fn new(limits: Limits, settings: Settings) -> Self {
+    /// Knows nothing yet. With settings for it log records are watched by template, class and severity, without only their error
+    /// and warning rates.
+    pub fn new(limits: Limits, settings: Settings, templates: Option<anomaly::Settings>) -> Self {
         Self {
             limits,
+            log_settings: templates,
             series: SeriesTable::new(limits.series, settings),
             memories: Table::new(limits.series),
             spans: SpanWindows::new(limits),
             logs: LogWindows::new(limits),
+            templates: templates.map(LogWatch::new),
         }
     }
 
@@ -159,13 +169,19 @@ impl Watcher {
 
     /// Looks at log records.
     pub fn logs(&mut self, logs: &Logs, findings: &mut Findings) {
-        self.logs.read(logs, &mut self.series, findings);
+        match &mut self.templates {
+            Some(watch) => templates::read(logs, watch),
+            None => self.logs.read(logs, &mut self.series, findings),
+        }
     }
 
     /// Lets time pass.
     pub fn tick(&mut self, now: Timestamp, findings: &mut Findings) {
         self.spans.tick(now, &mut self.series, findings);
         self.logs.tick(now, &mut self.series, findings);
+        if let Some(watch) = &mut self.templates {
+            templates::tick(now, watch, findings);
+        }
         self.series.sweep(findings);
     }
 
@@ -173,6 +189,9 @@ impl Watcher {
     pub fn finish(&mut self, findings: &mut Findings) {
         self.spans.finish(&mut self.series, findings);
         self.logs.finish(&mut self.series, findings);
+        if let Some(watch) = &mut self.templates {
+            templates::report(watch.finish(), findings);
+        }
     }
 
     /// How many series are watched.
@@ -187,7 +206,17 @@ impl Watcher {
 
     /// How many spans and records came after their window was closed.
     pub fn late(&mut self) -> u64 {
-        self.spans.late() + self.logs.late()
+        self.spans.late() + self.logs.late() + self.log_counts().late
+    }
+
+    /// What was left out of log records.
+    pub fn log_counts(&mut self) -> anomaly::Counted {
+        self.templates.as_mut().map(LogWatch::counted).unwrap_or_default()
+    }
+
+    /// How many log templates are watched.
+    pub fn log_templates(&self) -> usize {
+        self.templates.as_ref().map_or(0, LogWatch::templates)
     }
 
     /// Everything that was learned.
@@ -201,6 +230,7 @@ impl Watcher {
             memories: &self.memories,
             spans: &self.spans,
             logs: &self.logs,
+            templates: self.templates.as_ref(),
         };
         snapshot::encode(VERSION, &state)
     }
@@ -216,6 +246,10 @@ impl Watcher {
         self.memories = saved.memories.into_table(self.limits.series);
         self.spans = saved.spans.into_windows(self.limits);
         self.logs = saved.logs.into_windows(self.limits);
+        self.templates = self.log_settings.map(|settings| match saved.templates {
+            Some(saved) => saved.into_watch(settings),
+            None => LogWatch::new(settings),
+        });
         Ok(())
     }
 }

@@ -18,6 +18,8 @@ mod merge;
 mod novelty;
 mod report;
 mod service;
+mod stretch;
+mod suspects;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -31,8 +33,8 @@ use pdata::event::Anomaly;
 use serde::{Deserialize, Serialize};
 
 use self::clock::{BUCKET, Place};
-use self::judge::Suspects;
 use self::service::Service;
+use self::suspects::Suspects;
 use super::classify::ClassSet;
 use super::template::TemplateId;
 use crate::detect::series;

@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use super::super::classify::ClassSet;
 use super::super::template::TemplateId;
 use super::clock::BUCKET;
-use super::judge::Target;
 use super::novelty::{self, ERROR, WARNING};
 use super::service::{News, Service, Template, class, head};
-use super::track::{Report, Side, Suspicion};
+use super::stretch::{Report, Side, Suspicion};
+use super::suspects::Target;
 use crate::detect::series::{Settings as Scale, score};
 
 /// What is quoted of a text in a sentence, in bytes.
