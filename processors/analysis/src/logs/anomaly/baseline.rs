@@ -177,6 +177,8 @@ const GAPS: f64 = 200.0;
 const FADE: f64 = 1.0 / 2000.0;
 /// As long as so many of the longest gaps nothing is missing.
 const PATIENCE: f64 = 3.0;
+/// Gaps that vary more are those of something that comes and goes.
+const MOST_VARIATION: f64 = 2.0;
 /// Fewer gaps say nothing about regularity.
 const FEWEST_GAPS: u32 = 10;
 
@@ -217,9 +219,19 @@ impl Gaps {
         if self.last == 0 { 0 } else { (serial + 1).saturating_sub(self.last) }
     }
 
-    /// Whether a silence of so many buckets can be out of the ordinary.
+    /// Whether a silence of so many buckets can be out of the ordinary: it came regularly, and never was silent for nearly as long.
     pub(super) fn is_long(&self, silent: u64) -> bool {
-        self.n >= FEWEST_GAPS && silent as f64 >= PATIENCE * self.longest
+        let is_regular = self.variation() <= MOST_VARIATION;
+        self.n >= FEWEST_GAPS && is_regular && silent as f64 >= PATIENCE * self.longest
+    }
+
+    /// The index of dispersion of gaps, the variance over the square of the mean: 1 for a Poisson process, which is what is assumed until more
+    /// is known.
+    fn variation(&self) -> f64 {
+        let square = (self.mean * self.mean).max(1e-9);
+        let variation = ((self.square - square) / square).max(0.0);
+        let n = f64::from(self.n).min(GAPS);
+        (variation * n + 3.0) / (n + 3.0)
     }
 
     /// How unlikely a gap of at least so many buckets is, if it comes less than every other bucket.
@@ -227,11 +239,7 @@ impl Gaps {
         if self.mean < 2.0 {
             return None;
         }
-        let variation = ((self.square - self.mean * self.mean) / (self.mean * self.mean)).max(0.0);
-        let n = f64::from(self.n).min(GAPS);
-        // A Poisson process has 1, and is what is assumed until more is known.
-        let variation = (variation * n + 3.0) / (n + 3.0);
-        let shape = (1.0 / variation).clamp(0.05, 20.0);
+        let shape = (1.0 / self.variation()).clamp(0.05, 20.0);
         Some(tail::gap_at_least(silent as f64 / self.mean, shape))
     }
 

@@ -19,18 +19,19 @@ use super::track::Track;
 /// What explains this share of it need not be reported twice.
 const EXPLAINED: f64 = 0.5;
 /// So many templates at once are one thing.
-const MANY: usize = 4;
+const MANY: usize = 3;
 /// What leaves no doubt, in thresholds.
 const SURE: f64 = 2.0;
 /// This share of them must have something in common.
 const IN_COMMON: f64 = 0.8;
 
 impl Service {
-    /// Judges the bucket: `threshold` and `new_threshold` are the largest p-values that are out of the ordinary.
+    /// Judges the bucket: `threshold` and `new_threshold` are the largest p-values that are out of the ordinary, `strict` if nothing else
+    /// was.
     pub(super) fn judge(
         &mut self,
         suspects: &Suspects,
-        threshold: f64,
+        (threshold, strict): (f64, f64),
         new_threshold: f64,
         settings: &Settings,
         out: &mut Vec<Anomaly>,
@@ -40,6 +41,8 @@ impl Service {
         self.judge_new(suspects, new_threshold, now, settings, out);
         self.judge_templates(suspects, threshold, now, settings, &mut found);
         let together = self.together(&mut found);
+        // Sums of what was found are no further evidence: no false discovery rate applies to them.
+        let threshold = threshold.min(strict);
         self.part_of_more(&mut found);
         self.judge_groups(suspects, &together, threshold, now, settings, &mut found);
         for (target, side, report) in &found {
@@ -85,7 +88,10 @@ impl Service {
                     _ => None,
                 })
                 .collect();
-            if slots.len() < MANY {
+            let earlier = self.templates.iter().enumerate().filter(|(slot, template)| {
+                !slots.contains(slot) && template.track.has_begun(side, self.serial)
+            });
+            if slots.is_empty() || slots.len() + earlier.count() < MANY {
                 continue;
             }
             slots.iter().for_each(|slot| self.templates[*slot].track.mute(side));
@@ -200,7 +206,8 @@ impl Service {
         let is_usual = |template: &Template| {
             effect(&template.track) >= EXPLAINED * suspicion.effect()
                 && self.is_member(target, template.severity, template.classes)
-                && template.track.is_usual_count(window, side, threshold)
+                && (template.track.is_known(side, window, serial)
+                    || template.track.is_usual_count(window, side, threshold))
         };
         by_templates.max(by_groups) >= EXPLAINED * suspicion.effect() || self.templates.iter().any(is_usual)
     }

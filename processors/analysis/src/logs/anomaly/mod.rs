@@ -305,7 +305,7 @@ fn step(services: &mut [&mut Service], settings: &Settings, found: &mut Vec<Anom
     let n_new = new.len();
     let new_threshold = tail::benjamini_hochberg(new, n_new, rate);
     for (service, suspects) in services.iter_mut().zip(&suspects) {
-        service.judge(suspects, threshold, new_threshold, settings, found);
+        service.judge(suspects, (threshold, rate / n.max(1) as f64), new_threshold, settings, found);
         service.advance();
     }
 }

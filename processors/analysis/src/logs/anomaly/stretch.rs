@@ -70,6 +70,8 @@ pub(super) struct Stretch {
     is_muted: bool,
     /// The last bucket in which it was open, counted from 1.
     last: u64,
+    /// The last bucket in which it would have been reported but for having happened several times, counted from 1.
+    known: u64,
     /// When the last ones began, as the number of a bucket counted from 1, and how large they were.
     recent: [(u64, f32); RECURRING],
 }
@@ -111,11 +113,11 @@ impl Track {
         if stretch.episode.is_open() {
             return false;
         }
-        let size = suspicion.effect() as f32;
-        let is_alike = |(began, largest): &(u64, f32)| {
-            *began > 0 && serial as f64 - *began as f64 <= DAY && size <= 2.0 * *largest
-        };
-        if stretch.recent.iter().all(is_alike) {
+        let (size, recent) = (suspicion.effect() as f32, &stretch.recent);
+        let is_within_a_day = |began: u64| began > 0 && serial as f64 - began as f64 <= DAY;
+        let largest = recent.iter().fold(0.0, |largest: f32, (_, size)| largest.max(*size));
+        if recent.iter().all(|(began, _)| is_within_a_day(*began)) && size <= 2.0 * largest {
+            self.stretch_mut(suspicion.side).known = serial + 1;
             return true;
         }
         if suspicion.is_silence || !self.is_former(suspicion) {
@@ -190,6 +192,8 @@ impl Track {
         }
         if was_open || stretch.episode.is_open() {
             stretch.last = serial + 1;
+            let size = suspicion.map_or(0.0, |suspicion| suspicion.effect() as f32);
+            stretch.recent[0].1 = stretch.recent[0].1.max(size);
         }
         let (is_silence, onset) = (stretch.is_silence, stretch.episode.onset());
         let severity = stretch.episode.severity();
@@ -217,6 +221,21 @@ impl Track {
     /// Whether an episode that was told of reaches into a window.
     pub(super) const fn is_reported(&self, side: Side, window: usize, serial: u64) -> bool {
         self.reaches(side, window, serial) && !self.stretch(side).is_muted
+    }
+
+    /// Whether something reaches into a window that was not reported since it happened several times.
+    pub(super) const fn is_known(&self, side: Side, window: usize, serial: u64) -> bool {
+        let known = self.stretch(side).known;
+        known > 0 && known + WINDOWS[window] as u64 > serial
+    }
+
+    /// Whether an episode began in the last minute, and was told of.
+    pub(super) const fn has_begun(&self, side: Side, serial: u64) -> bool {
+        let stretch = self.stretch(side);
+        stretch.recent[0].0 > 0
+            && stretch.recent[0].0 + WINDOWS[1] as u64 > serial
+            && self.is_open(side)
+            && !stretch.is_muted
     }
 
     pub(super) const fn reaches(&self, side: Side, window: usize, serial: u64) -> bool {
