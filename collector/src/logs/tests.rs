@@ -176,6 +176,7 @@ fn anomaly(phase: Phase, time: Timestamp, score: f64) -> Anomaly {
         detectors: std::collections::BTreeMap::new(),
         why: Vec::new(),
         message: format!("error records are {score} a second"),
+        log: None,
     }
 }
 
