@@ -4,8 +4,8 @@
 //! begins, goes on or ends. Time is the records' own. A record costs the same however many there are; everything is bounded.
 //!
 //! Counts of every template, class and severity and of the whole service are kept in buckets of ten seconds and looked at over the last
-//! 10 s, 1 min and 5 min. A count is held against the negative binomial distribution that its own past has ([`baseline`]), and a
-//! template's also against what the rest of its service does, so that more traffic is no news ([`judge`]). Of all
+//! 10 s, 1 min and 5 min. A count is held against the negative binomial distribution that its own past has (`baseline`), and a
+//! template's also against what the rest of its service does, so that more traffic is no news (`judge`). Of all
 //! p-values of a tick those count that are small beside all others (Benjamini and Hochberg), must be seen again unless they leave no doubt, and
 //! become episodes that are reported once.
 //!
