@@ -10,6 +10,7 @@ mod fuzz_corpus;
 mod generated;
 mod lines;
 mod logs;
+mod log_feedback;
 mod otelcol;
 mod prometheus;
 mod quickstart;

@@ -8,6 +8,7 @@
 
 mod class;
 mod codes;
+mod entry;
 mod evidence;
 mod feedback;
 mod ftrl;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::class::{Class, ClassSet, N_CLASSES, UnknownClass};
 pub use self::codes::Parameters;
+pub use self::entry::{EntryError, FeedbackEntry};
 use self::evidence::{Evidence, Strength, sigmoid};
 use self::feedback::Lessons;
 pub use self::feedback::{Feedback, Subject};
