@@ -36,22 +36,57 @@ pub(super) fn redacted(
     (done.len() > n_before).then_some(value)
 }
 
+/// Texts among the attributes that hold no secret, by their place in the record: many are the same from record to record,
+/// such as the name of the file.
+#[derive(Default)]
+pub(super) struct Clean(Vec<(String, String)>);
+
+impl Clean {
+    /// How many, and how long each may be.
+    const MOST: usize = 32;
+    const LONGEST: usize = 256;
+
+    fn has(&self, place: usize, key: &str, text: &str) -> bool {
+        self.0.get(place).is_some_and(|known| known.0 == key && known.1 == text)
+    }
+
+    fn note(&mut self, place: usize, key: &str, text: &str) {
+        if place >= Self::MOST || key.len() + text.len() > Self::LONGEST {
+            return;
+        }
+        if self.0.len() <= place {
+            self.0.resize_with(place + 1, Default::default);
+        }
+        let known = &mut self.0[place];
+        known.0.clear();
+        known.0.push_str(key);
+        known.1.clear();
+        known.1.push_str(text);
+    }
+}
+
 /// The attributes that held secrets, without them.
 pub(super) fn redacted_attributes(
     attributes: Attributes<'_>,
     masker: &mut Masker,
+    clean: &mut Clean,
     done: &mut Redacted,
 ) -> Vec<KeyValue> {
     let mut changed = Vec::new();
-    for (key, value) in attributes {
+    for (place, (key, value)) in attributes.enumerate() {
         let n_before = done.len();
         let new = match value {
             AnyValueView::Empty | AnyValueView::Bytes(_) => continue,
+            AnyValueView::Str(text) if clean.has(place, key, text) => continue,
             AnyValueView::Str(text) if !mask::is_secret_key(key) => {
                 // The usual case, without a copy.
                 let masked = masker.mask(text);
+                if masked.redactions.is_empty() {
+                    clean.note(place, key, text);
+                    continue;
+                }
                 done.extend(masked.redactions.iter().map(|redaction| redaction.name));
-                if masked.redactions.is_empty() { continue } else { values::string(masked.text) }
+                values::string(masked.text)
             }
             value => {
                 let mut value = value.to_owned();

@@ -65,6 +65,7 @@ pub const FACTORY: ProcessorFactory = ProcessorFactory {
 struct Drain {
     clock: Clock,
     masker: Masker,
+    clean: message::Clean,
     miner: Miner,
     streams: Streams,
     unfinished: Store,
@@ -142,6 +143,7 @@ impl Drain {
         let mut drain = Self {
             clock: context.clock.clone(),
             masker: Masker::new(config.mask()),
+            clean: message::Clean::default(),
             miner: Miner::new(config.miner(context.shards, seed)),
             streams: Streams::new(config.join.limits()),
             unfinished: Store::default(),
@@ -282,7 +284,8 @@ impl Drain {
     ) -> Change {
         let mut change = Change::default();
         if self.config.redact {
-            change.attributes = message::redacted_attributes(record.attributes(), &mut self.masker, done);
+            let Self { masker, clean, .. } = self;
+            change.attributes = message::redacted_attributes(record.attributes(), masker, clean, done);
         }
         if let Some(lines) = lines {
             self.lines(lines, record, done, &mut change);
