@@ -34,12 +34,15 @@ fn mean(numbers: &[f64]) -> f64 {
 
 const KINDS: [LogKind; 3] = [LogKind::Burst, LogKind::Drop, LogKind::Silence];
 
-/// Faults of every kind, forty minutes apart in each service: what befalls one template many times a day is no news.
+/// Faults of every kind, forty minutes apart in each service, and three in a direction for each template: what befalls it more often within a
+/// day is no news.
 fn with_faults(seed: u64, hours: u64) -> World {
     let mut rng = rng(seed);
     let mut world = World::usual(4, &mut rng);
     for service in 0..world.services.len() {
         let mut from = 2 * HOUR + 20 * service as u64;
+        // How often each stream had too many, and too few.
+        let mut had = vec![[0; 2]; world.services[service].len()];
         for n in 0.. {
             let kind = KINDS[n % 3];
             // Of few a lack cannot be seen while it lasts.
@@ -47,10 +50,17 @@ fn with_faults(seed: u64, hours: u64) -> World {
             let fit: Vec<usize> = (0..world.services[service].len())
                 .filter(|at| {
                     let stream = &world.services[service][*at];
-                    stream.rate >= least && !matches!(stream.shape, Shape::Bursty(_) | Shape::Cron(_))
+                    had[*at][usize::from(kind == LogKind::Burst)] < 3
+                        && stream.rate >= least
+                        && !matches!(stream.shape, Shape::Bursty(_) | Shape::Cron(_))
                 })
                 .collect();
-            let stream = Some(fit[rng.random_range(0..fit.len())]);
+            if fit.is_empty() {
+                break;
+            }
+            let at = fit[rng.random_range(0..fit.len())];
+            had[at][usize::from(kind == LogKind::Burst)] += 1;
+            let stream = Some(at);
             let (factor, minutes) = match kind {
                 LogKind::Burst => (rng.random_range(4.0..12.0), 5),
                 LogKind::Drop => (rng.random_range(0.02..0.2), 10),
