@@ -115,7 +115,7 @@ impl Drain {
         }
         let header = &text[..text.len() - message.len()];
         let redacted = self.line(message, done, change);
-        let redacted_header = if header.is_empty() { None } else { self.redacted_text(header, done) };
+        let redacted_header = if is_harmless(header) { None } else { self.redacted_text(header, done) };
         if redacted.is_none() && redacted_header.is_none() {
             return None;
         }
@@ -131,6 +131,21 @@ impl Drain {
         done.extend(masked.redactions.iter().map(|redaction| redaction.name));
         (!masked.redactions.is_empty()).then(|| masked.text.to_owned())
     }
+}
+
+/// Whether a header is too plain to hold a secret: nothing in it is named, and all of it is short words and timestamps.
+fn is_harmless(header: &str) -> bool {
+    /// No secret that is known by its looks is shorter.
+    const SHORTEST: usize = 11;
+    let is_of_time = |byte: u8| {
+        byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'.' | b',' | b'+' | b'/' | b'T' | b'Z')
+    };
+    let is_plain = |word: &[u8]| {
+        let is_name = word.last() == Some(&b':') || word.contains(&b'=') || word.contains(&b'@');
+        let is_time = || word.contains(&b':') && word.iter().copied().all(is_of_time);
+        is_time() || (word.len() < SHORTEST && !is_name)
+    };
+    header.as_bytes().split(u8::is_ascii_whitespace).all(is_plain)
 }
 
 /// Whether `part` is the end of `text`, not just equal to it.

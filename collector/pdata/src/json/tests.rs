@@ -220,3 +220,25 @@ fn a_lines_signal_is_told_by_its_names() {
         assert_eq!(detect(other.as_bytes()), None, "{other}");
     }
 }
+
+#[test]
+fn fields_out_of_order_at_every_depth_do_not_take_exponential_time() {
+    // A list of maps in maps, each with its key after its value, and again.
+    let field = |tag: u8, bytes: &[u8]| {
+        let mut out = vec![tag << 3 | 2];
+        prost::encoding::encode_varint(bytes.len() as u64, &mut out);
+        out.extend_from_slice(bytes);
+        out
+    };
+    let mut value = field(1, b"leaf");
+    for _ in 0..25 {
+        let entry = [field(1, b"first"), field(2, &value), field(1, b"last")].concat();
+        value = field(6, &field(1, &entry));
+    }
+    let record = field(5, &value);
+    let bytes = field(1, &field(2, &field(2, &record)));
+    let logs = Logs::from_bytes(bytes.into()).unwrap();
+    let text = printed(logs);
+    assert_eq!(text.matches("last").count(), 25);
+    assert_eq!(text.matches("first").count(), 0);
+}

@@ -14,6 +14,87 @@ pub(super) fn message(schema: &'static Schema, bytes: &[u8], depth: u32, out: &m
         out.extend_from_slice(b"{}");
         return;
     }
+    let start = out.len();
+    if !in_one_pass(schema, bytes, depth, out) {
+        out.truncate(start);
+        in_two_passes(schema, bytes, depth, out);
+    }
+}
+
+/// Prints a message in a message that was printed in two passes. In one pass it was tried already: to try that again at every
+/// depth would take exponential time.
+fn message_again(schema: &'static Schema, bytes: &[u8], depth: u32, out: &mut Vec<u8>) {
+    if depth > MAX_DEPTH {
+        out.extend_from_slice(b"{}");
+        return;
+    }
+    in_two_passes(schema, bytes, depth, out);
+}
+
+/// How messages in a message are printed.
+type Print = fn(&'static Schema, &[u8], u32, &mut Vec<u8>);
+
+/// Prints a message as it is read. Gives up, false, if a field occurs again where it should not, or two of which there may be
+/// one.
+fn in_one_pass(schema: &'static Schema, bytes: &[u8], depth: u32, out: &mut Vec<u8>) -> bool {
+    let mut seen = 0_u32;
+    let mut fields = Fields::of(bytes);
+    out.push(b'{');
+    loop {
+        let before = fields;
+        let Some((tag, value)) = fields.next() else { break };
+        let Some(field) = schema.field(tag) else { continue };
+        let bit = 1 << tag;
+        let rivals = if schema.oneof & bit == 0 { bit } else { schema.oneof };
+        if seen & rivals != 0 {
+            return false;
+        }
+        if seen != 0 {
+            out.push(b',');
+        }
+        seen |= bit;
+        name(field.name, out);
+        match (field.kind, value) {
+            (Kind::Many(inner), _) => {
+                fields = run(tag, before, out, |bytes, out| message(inner, bytes, depth + 1, out));
+            }
+            (Kind::Texts, _) => fields = run(tag, before, out, string),
+            (Kind::Fixed64s | Kind::Varints, _) => return false,
+            _ => field_value(field, tag, value, before, (depth, message), out),
+        }
+    }
+    out.push(b'}');
+    true
+}
+
+/// Prints the elements of a list that follow each other. Returns what is behind them.
+fn run<'a>(
+    tag: u32,
+    mut fields: Fields<'a>,
+    out: &mut Vec<u8>,
+    mut print: impl FnMut(&'a [u8], &mut Vec<u8>),
+) -> Fields<'a> {
+    out.push(b'[');
+    let mut first = true;
+    loop {
+        let before = fields;
+        match fields.next() {
+            Some((found, Value::Bytes(bytes))) if found == tag => {
+                if !std::mem::take(&mut first) {
+                    out.push(b',');
+                }
+                print(bytes, out);
+            }
+            _ => {
+                out.push(b']');
+                return before;
+            }
+        }
+    }
+}
+
+/// Prints a message whatever order its fields come in.
+fn in_two_passes(schema: &'static Schema, bytes: &[u8], depth: u32, out: &mut Vec<u8>) {
     let mut seen = 0_u32;
     let mut again = 0_u32;
     let mut chosen = 0;
@@ -42,7 +123,7 @@ pub(super) fn message(schema: &'static Schema, bytes: &[u8], depth: u32, out: &m
         }
         name(field.name, out);
         let value = if again & 1 << tag == 0 { value } else { last(before, tag, value) };
-        field_value(field, tag, value, before, depth, out);
+        field_value(field, tag, value, before, (depth, message_again), out);
     }
     out.push(b'}');
 }
@@ -57,7 +138,7 @@ fn field_value(
     tag: u32,
     value: Value<'_>,
     from_here: Fields<'_>,
-    depth: u32,
+    (depth, message): (u32, Print),
     out: &mut Vec<u8>,
 ) {
     let all = Repeated::within(from_here.rest());

@@ -200,6 +200,7 @@ impl Joiner {
 
     fn start(&mut self, line: Line<'_>, now: Timestamp) {
         let text = line.text.trim_ascii_start();
+        let has_mark = shape::has_mark(text);
         let is_part = text.is_empty() || shape::is_frame(text) || shape::cause(text).is_some();
         if !is_part {
             self.count(line.has_time || line.is_dated);
@@ -209,11 +210,11 @@ impl Joiner {
             severity: line.severity,
             has_time: line.has_time || line.is_dated,
             indent: line.text.len() - text.len(),
-            is_panic: text.contains("panic"),
+            is_panic: has_mark && text.contains("panic"),
             is_source: shape::is_node_head(text.trim_ascii_end()),
             is_guess: false,
         };
-        self.state = opening(text);
+        self.state = opening(text, has_mark);
     }
 
     /// Counts a line of which it says something whether it has a timestamp.
@@ -335,7 +336,7 @@ impl Joiner {
             return true;
         }
         if is_after_error && (text == shape::TRACEBACK || shape::exception(text).is_some()) {
-            self.state = opening(text);
+            self.state = opening(text, shape::has_mark(text));
             return true;
         }
         false
@@ -366,13 +367,13 @@ impl Joiner {
 const PYTHON: State = State::Python { is_indented: false, wants_code: false };
 
 /// What a line begins, without the white space in front of it.
-fn opening(text: &str) -> State {
+fn opening(text: &str, has_mark: bool) -> State {
     let text = text.trim_ascii_end();
-    if text.ends_with(shape::TRACEBACK) || text.starts_with("File \"") && shape::is_frame(text) {
-        return PYTHON;
+    if let Some(state) = has_mark.then(|| marked(text)).flatten() {
+        return state;
     }
-    if shape::is_rust_head(text) {
-        return State::Rust { wants_message: text.ends_with(':') };
+    if text.starts_with("File \"") && shape::is_frame(text) {
+        return PYTHON;
     }
     if shape::is_go_head(text) {
         return State::Go;
@@ -389,4 +390,18 @@ fn opening(text: &str) -> State {
         return State::Stack;
     }
     Nested::begin(text).map_or(State::Line, State::Nested)
+}
+
+/// The same by what stands anywhere in the line.
+fn marked(text: &str) -> Option<State> {
+    if text.ends_with(shape::TRACEBACK) {
+        return Some(PYTHON);
+    }
+    if shape::is_rust_head(text) {
+        return Some(State::Rust { wants_message: text.ends_with(':') });
+    }
+    if shape::has_go_head(text) {
+        return Some(State::Go);
+    }
+    shape::has_died(text).then_some(State::Stack)
 }

@@ -1,4 +1,11 @@
 //! What single lines of stack traces look like, whatever white space was in front of them.
+//!
+//! Every line of every log is looked at, and hardly any is part of a trace. So what may stand anywhere in a line is looked for in
+//! one pass ([`has_mark`]), and all else by how the line begins or by its first word.
+
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 
 /// The names of exceptions end with one of these.
 const ENDINGS: [&str; 12] = [
@@ -19,6 +26,16 @@ const ENDINGS: [&str; 12] = [
 const MAX_NAME: usize = 200;
 /// The first line of Python's traces.
 pub(super) const TRACEBACK: &str = "Traceback (most recent call last):";
+
+/// What [`has_go_head`], [`is_rust_head`], [`has_died`] and [`TRACEBACK`] look for anywhere in a line begins with or holds one of these.
+static MARKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    AhoCorasick::new(["panic", "thread '", "Exception in thread", "Fatal error:", "Traceback ("]).ok()
+});
+
+/// Whether something in the line may say that a trace begins.
+pub(super) fn has_mark(text: &str) -> bool {
+    MARKS.as_ref().is_none_or(|marks| marks.is_match(text))
+}
 
 /// A frame, or another line that nobody would write but in a stack trace.
 pub(super) fn is_frame(text: &str) -> bool {
@@ -71,10 +88,12 @@ pub(super) fn cause(text: &str) -> Option<&str> {
 
 /// `app.rb:3:in `, Ruby's places.
 pub(super) fn is_ruby_place(text: &str) -> bool {
-    let Some((file, rest)) = text.split_once(":in ") else { return false };
-    let Some((path, line)) = file.rsplit_once(':') else { return false };
+    let Some((word, rest)) = text.split_once(' ') else { return false };
+    let Some((_, line)) = word.strip_suffix(":in").and_then(|file| file.rsplit_once(':')) else {
+        return false;
+    };
     let is_quoted = rest.starts_with(['`', '\'']);
-    !path.contains(' ') && !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit()) && is_quoted
+    !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit()) && is_quoted
 }
 
 /// `#0 /a.php(5): foo()`, `3: core::panicking::panic`, `0: 0x55 - main`
@@ -96,10 +115,9 @@ fn is_numbered_place(text: &str) -> bool {
 
 /// `/a/b.go:12 +0x1d`, `/a/b.go:12`
 fn is_go_place(text: &str) -> bool {
-    let Some((path, rest)) = text.split_once(".go:") else { return false };
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let rest = &rest[digits..];
-    digits > 0 && !path.contains(' ') && path.contains('/') && (rest.is_empty() || rest.starts_with(" +0x"))
+    let (word, after) = text.split_once(' ').unwrap_or((text, ""));
+    let Some((path, line)) = word.split_once(".go:") else { return false };
+    is_number(line) && path.contains('/') && (word.len() == text.len() || after.starts_with("+0x"))
 }
 
 /// Lines of Go's traces beside the places.
@@ -140,9 +158,12 @@ pub(super) fn is_go_head(text: &str) -> bool {
         || text.starts_with("SIG")
             && text.contains(": ")
             && text[3..].starts_with(|c: char| c.is_ascii_uppercase())
-        || text.contains(" panic: ")
-        || text.contains("panic serving ")
         || is_goroutine(text)
+}
+
+/// The same anywhere in a line.
+pub(super) fn has_go_head(text: &str) -> bool {
+    text.contains(" panic: ") || text.contains("panic serving ")
 }
 
 /// Lines of Rust's traces beside the frames.
@@ -213,9 +234,12 @@ pub(super) fn exception(text: &str) -> Option<&str> {
 
 /// The exception that a thread or program died of, in the text behind `Exception in thread "main" ` and the like.
 pub(super) fn died(text: &str) -> bool {
+    text.starts_with("Unhandled exception") || text.starts_with("Unhandled Exception")
+}
+
+/// The same anywhere in a line.
+pub(super) fn has_died(text: &str) -> bool {
     text.contains("Exception in thread \"")
-        || text.starts_with("Unhandled exception")
-        || text.starts_with("Unhandled Exception")
         || text.contains("Fatal error:  Uncaught ")
         || text.contains("Fatal error: Uncaught ")
 }

@@ -25,7 +25,8 @@ pub fn learnable<'a>(head: &'a str, after: &str) -> Option<Cow<'a, str>> {
     if shape::is_frame(first) || shape::is_goroutine(first) {
         return None;
     }
-    let exceptions = exceptions(first, after);
+    // Most records are one line.
+    let exceptions = if after.is_empty() { Vec::new() } else { exceptions(first, after) };
     if exceptions.is_empty() {
         return Some(Cow::Borrowed(head));
     }
@@ -70,7 +71,7 @@ fn exceptions<'a>(head: &str, after: &'a str) -> Vec<Cow<'a, str>> {
     let told: Vec<Found<'a>> = found.into_iter().skip(skip).take(MAX_EXCEPTIONS).collect();
     let thrown = if is_python { told.len().saturating_sub(1) } else { 0 };
     // A head that is an exception itself says what was thrown.
-    let is_told = shape::exception(head).is_some() || shape::died(head);
+    let is_told = shape::exception(head).is_some() || shape::died(head) || shape::has_died(head);
     let tell = |(i, found): (usize, Found<'a>)| match (i == thrown && !is_told, found.start) {
         (true, _) => Cow::Borrowed(cut(found.line)),
         (false, "") => Cow::Borrowed(found.name),
