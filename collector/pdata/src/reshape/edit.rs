@@ -1,7 +1,7 @@
 //! Log records edited by their bytes, without decoding the batch.
 //!
 //! An edit is a list of fields to leave out and of fields to add; what it does not touch is copied as it is. Fields
-//! that are added come last in the record, and so do attributes that are set.
+//! that are added come last in the record, attributes that are set behind the other attributes.
 
 use std::ops::Range;
 
@@ -177,23 +177,38 @@ impl RecordEdit {
         self.attributes.iter().any(|attribute| &self.bytes[attribute.key.clone()] == key)
     }
 
-    /// Writes the edited record.
+    /// Writes the edited record. Attributes that are set stand behind those that stay: readers expect a list in one piece.
     fn write(&self, record: &[u8], out: &mut Vec<u8>) {
         // Neighbours that stay are copied together.
         let (mut copied, mut read) = (0, 0);
+        let mut end_of_attributes = None;
+        let start = out.len();
         for (tag, field, message) in fields(record) {
-            let start = read;
+            let at = read;
             read += field.len();
             if self.drops(tag, message) {
-                out.put_slice(&record[copied..start]);
+                out.put_slice(&record[copied..at]);
                 copied = read;
+            } else if tag == ATTRIBUTES {
+                end_of_attributes = Some(out.len() - start + read - copied);
             }
         }
         out.put_slice(&record[copied..]);
         let attributes = self.attributes.iter().map(|attribute| &attribute.field);
-        for field in self.fields.iter().map(|(_, field)| field).chain(attributes) {
-            out.put_slice(&self.bytes[field.clone()]);
+        match end_of_attributes {
+            Some(end) if start + end < out.len() && !self.attributes.is_empty() => {
+                let len = attributes.clone().map(Range::len).sum::<usize>();
+                let (mut at, old_len) = (start + end, out.len());
+                out.resize(old_len + len, 0);
+                out.copy_within(at..old_len, at + len);
+                for field in attributes {
+                    out[at..at + field.len()].copy_from_slice(&self.bytes[field.clone()]);
+                    at += field.len();
+                }
+            }
+            _ => attributes.for_each(|field| out.put_slice(&self.bytes[field.clone()])),
         }
+        self.fields.iter().for_each(|(_, field)| out.put_slice(&self.bytes[field.clone()]));
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::packed::{Config, Searcher};
 
 /// The names of exceptions end with one of these.
 const ENDINGS: [&str; 12] = [
@@ -28,13 +28,15 @@ const MAX_NAME: usize = 200;
 pub(super) const TRACEBACK: &str = "Traceback (most recent call last):";
 
 /// What [`has_go_head`], [`is_rust_head`], [`has_died`] and [`TRACEBACK`] look for anywhere in a line begins with or holds one of these.
-static MARKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    AhoCorasick::new(["panic", "thread '", "Exception in thread", "Fatal error:", "Traceback ("]).ok()
+static MARKS: LazyLock<Option<Searcher>> = LazyLock::new(|| {
+    let marks = ["panic", "thread '", "Exception in thread", "Fatal error:", "Traceback ("];
+    Config::new().builder().extend(marks).build()
 });
 
 /// Whether something in the line may say that a trace begins.
 pub(super) fn has_mark(text: &str) -> bool {
-    MARKS.as_ref().is_none_or(|marks| marks.is_match(text))
+    // Where the processor has no instructions for it, everything may.
+    MARKS.as_ref().is_none_or(|marks| marks.find(text).is_some())
 }
 
 /// A frame, or another line that nobody would write but in a stack trace.
