@@ -110,6 +110,7 @@ impl Streams {
         self.round += 1;
         let mut reading = Reading::default();
         let mut keys = Keys::default();
+        let mut noted = None;
         // The record that each stream's next line may belong to.
         let mut open: HashMap<u64, usize, FixedState> = HashMap::default();
         let mut earlier = earlier.iter().flat_map(|it| (0..it.n_lines).map(move |n| (it.stream, n)));
@@ -124,7 +125,12 @@ impl Streams {
                 Some((key, _)) => key,
                 None => keys.of(resource, record),
             };
-            self.resources.insert(keys.resource(resource));
+            let of = keys.resource(resource);
+            if noted != Some(of) {
+                noted = Some(of);
+                self.resources.insert(of);
+                reading.reserve(logs.items() - at);
+            }
             let observed = if record.observed_time().is_unknown() { now } else { record.observed_time() };
             let before = open.get(&key).copied();
             let stream = self.stream(key);
@@ -327,6 +333,12 @@ impl<'a> Reading<'a> {
     /// Whether any is.
     pub(super) fn holds_any(&self) -> bool {
         self.records.iter().any(|record| record.is_open)
+    }
+
+    /// Makes room for so many lines: records are large, and moving them would cost more than reading the lines.
+    fn reserve(&mut self, n: usize) {
+        self.roles.reserve(n);
+        self.records.reserve(n);
     }
 
     fn push_whole(&mut self, at: usize) {
