@@ -9,6 +9,7 @@ mod demo;
 mod logs;
 mod replay;
 mod run;
+mod sink;
 mod telemetry;
 mod watch;
 

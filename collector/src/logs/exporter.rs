@@ -1,30 +1,14 @@
 //! The end of the pipeline: tallies every record and event, or prints the lines that are asked for.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use async_trait::async_trait;
-use component::delivery::DeliverySettings;
-use component::{BuildError, ConfigSpec, Context, ExportError, Exporter, ExporterFactory, Stability};
-use config::{Section, Validate};
+use analysis::logs::attributes::{CLASS, CLUSTER_ID, MERGED, OLD_TEMPLATE_ID, TEMPLATE, TEMPLATE_ID};
+use component::{ExportError, ExporterFactory};
 use pdata::view::{AnyValueView, LogRecordView};
 use pdata::{Batch, Event, Signal, SignalSet};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::lines::Lines;
 use super::severity::Severity;
 use super::tally::{Line, Tally};
-
-/// What `drain` and `log_classify` write to records.
-const TEMPLATE: &str = "log.record.template";
-const TEMPLATE_ID: &str = "watchfire.log.template_id";
-const OLD_ID: &str = "watchfire.log.template_id.old";
-const MERGED: &str = "watchfire.log.template.merged";
-const CLASS: &str = "watchfire.log.class";
-const CLUSTER: &str = "watchfire.log.cluster_id";
-
-/// What is known so far, shared between the pipeline and the command.
-pub(super) type SharedCollected = Mutex<Collected>;
+use crate::sink::{Sink, factory};
 
 /// What is known so far.
 #[derive(Default)]
@@ -36,48 +20,17 @@ pub(super) struct Collected {
 }
 
 /// The command's only exporter.
-pub(super) const FACTORIES: &[ExporterFactory] = &[ExporterFactory {
-    type_name: "tally",
-    aliases: &[],
-    stability: Stability::Alpha,
-    signals: SignalSet::of(&[Signal::Logs, Signal::Events]),
-    config: ConfigSpec::of::<Config>(),
-    delivery: DeliverySettings::local,
-    create,
-}];
+pub(super) const FACTORIES: &[ExporterFactory] =
+    &[factory::<Collected>("tally", SignalSet::of(&[Signal::Logs, Signal::Events]))];
 
-/// There is nothing to set.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct Config {}
-
-impl Validate for Config {}
-
-fn create(section: &Section, context: &Context) -> Result<Box<dyn Exporter>, BuildError> {
-    section.parse::<Config>()?;
-    let collected = context.handles.get::<SharedCollected>();
-    let collected = collected.ok_or_else(|| BuildError::other("only `watchfire logs` tallies"))?;
-    Ok(Box::new(Tallier { collected }))
-}
-
-struct Tallier {
-    collected: Arc<SharedCollected>,
-}
-
-#[async_trait]
-impl Exporter for Tallier {
-    async fn export(&self, batch: Batch) -> Result<(), ExportError> {
-        let mut collected = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
-        match &batch {
-            Batch::Logs(logs) => {
-                for (_, _, record) in logs.view().items() {
-                    collected.record(&record);
-                }
-            }
-            Batch::Events(events) => events.iter().for_each(|event| collected.event(event)),
+impl Sink for Collected {
+    fn take(&mut self, batch: &Batch) -> Result<(), ExportError> {
+        match batch {
+            Batch::Logs(logs) => logs.view().items().for_each(|(_, _, record)| self.record(&record)),
+            Batch::Events(events) => events.iter().for_each(|event| self.event(event)),
             Batch::Traces(_) | Batch::Metrics(_) => {}
         }
-        let is_read = collected.lines.as_mut().is_none_or(Lines::flush);
+        let is_read = self.lines.as_mut().is_none_or(Lines::flush);
         if is_read { Ok(()) } else { Err(ExportError::permanent("cannot write to standard output")) }
     }
 }
@@ -90,8 +43,8 @@ impl Collected {
             match (key, value) {
                 (TEMPLATE, AnyValueView::Str(text)) => line.template = text,
                 (TEMPLATE_ID, AnyValueView::Str(id)) => line.id = id,
-                (OLD_ID, AnyValueView::Str(id)) => old = Some(id),
-                (CLUSTER, AnyValueView::Str(id)) => line.cluster = id,
+                (OLD_TEMPLATE_ID, AnyValueView::Str(id)) => old = Some(id),
+                (CLUSTER_ID, AnyValueView::Str(id)) => line.cluster = id,
                 (CLASS, AnyValueView::Array(names)) => classes = Some(names),
                 _ => {}
             }

@@ -24,11 +24,11 @@ use config::{Config, Source};
 use engine::Environment;
 
 pub(crate) use self::args::LogsArgs;
-use self::exporter::{Collected, SharedCollected};
+use self::exporter::Collected;
 use self::lines::{Lines, Wanted};
 use self::report::{Report, Summary};
 use crate::cli::{ConfigArgs, Failure};
-use crate::replay::{FileOf, Inputs, Options, Play, Played, Stop, play};
+use crate::replay::{Inputs, Options, Play, Played, Stop, play};
 use crate::run::log_to_stderr;
 
 /// The pipelines. The receiver stands for the files.
@@ -162,7 +162,6 @@ impl Run<'_> {
         let options = Options {
             form: self.args.input,
             service: self.args.service.clone(),
-            file_of: FileOf::Resource,
             any_text: true,
             stop: self.stop.clone(),
             ..Options::default()
@@ -170,7 +169,7 @@ impl Run<'_> {
         let inputs =
             Inputs::open(inputs, &options, |found| eprintln!("{found}")).map_err(anyhow::Error::from)?;
         let environment = Environment::default();
-        let shared: Arc<SharedCollected> = Arc::new(Mutex::new(collected));
+        let shared = Arc::new(Mutex::new(collected));
         environment.handles.offer(Arc::clone(&shared));
         let registry = Registry { exporters: exporter::FACTORIES, ..*self.registry };
         let how = Play { config: &config, registry: &registry, environment, speed: None };

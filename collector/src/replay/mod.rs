@@ -9,7 +9,6 @@
 //! asked to be strict. An input that cannot be opened or read ends it always. Any text can be read: what is not UTF-8 is
 //! replaced, and a line that is too long is cut, and both are counted.
 
-mod encode;
 mod error;
 mod extent;
 mod merge;
@@ -26,7 +25,7 @@ mod text;
 
 pub(crate) use error::{InputError, Malformed};
 pub(crate) use merge::{Inputs, Tally};
-pub(crate) use options::{FileOf, Form, Options};
+pub(crate) use options::{Form, Options};
 pub(crate) use play::{Play, Played, play};
 pub(crate) use source::Counts;
 pub(crate) use stop::Stop;

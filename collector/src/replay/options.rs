@@ -16,16 +16,6 @@ pub(crate) enum Form {
     Text,
 }
 
-/// What says which file a line is from, in `log.file.name` and `log.file.path`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum FileOf {
-    /// The record, as OpenTelemetry has it.
-    #[default]
-    Record,
-    /// The resource, which is looked at once for a batch instead of once for a line.
-    Resource,
-}
-
 /// How inputs are to be read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
@@ -35,8 +25,6 @@ pub(crate) struct Options {
     pub(crate) form: Form,
     /// The service that wrote the lines of text; the file's name says it if this does not.
     pub(crate) service: Option<String>,
-    /// What says which file a line is from.
-    pub(crate) file_of: FileOf,
     /// Tells the inputs to end.
     pub(crate) stop: Stop,
     /// Whether any text in a directory is an input, not only what is named like a log file.

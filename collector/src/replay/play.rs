@@ -49,8 +49,8 @@ struct Chunk {
     end: Option<Result<(), InputError>>,
 }
 
-/// What is known of the reading so far.
-type Reading = Arc<Mutex<(Tally, Result<(), InputError>)>>;
+/// What is known of the reading so far: what was read, and how it ended if it has.
+type Reading = Arc<Mutex<(Tally, Option<Result<(), InputError>>)>>;
 
 /// Plays the inputs to their end.
 ///
@@ -69,14 +69,16 @@ pub(crate) fn play(inputs: Inputs, play: Play<'_>) -> Result<Played, Failure> {
         .name("replay-reader".to_owned())
         .spawn(move || read(inputs, &sender))
         .context("cannot start a thread")?;
-    let reading = Reading::new(Mutex::new((Tally::default(), Ok(()))));
+    let reading = Reading::default();
     let input = batches(receiver, Arc::clone(&reading));
     let replayed =
         runtime.block_on(engine::replay(config, registry, environment, input, speed)).map_err(failure);
     runtime.shutdown_background();
     let replayed = replayed?;
     let mut reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
-    let (tally, read) = std::mem::replace(&mut *reading, (Tally::default(), Ok(())));
+    let (tally, read) = std::mem::take(&mut *reading);
+    // Whoever reads says when it is done.
+    let read = read.context("the reader of the inputs panicked")?;
     Ok(Played { tally, replayed, read })
 }
 
@@ -109,7 +111,7 @@ fn batches(mut receiver: mpsc::Receiver<Chunk>, reading: Reading) -> impl Stream
     let chunks = stream::poll_fn(move |context| receiver.poll_recv(context));
     chunks.flat_map(move |Chunk { batches, tally, end }| {
         let mut reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
-        *reading = (tally, end.unwrap_or(Ok(())));
+        *reading = (tally, end);
         stream::iter(batches)
     })
 }

@@ -11,7 +11,7 @@ use pdata::{Batch, Event, Logs, Metrics, Signal, Timestamp, Traces};
 
 use super::source::Source;
 use super::text::Text;
-use super::{FileOf, Form, InputError, Inputs, Options, Tally};
+use super::{Form, InputError, Inputs, Options, Tally};
 use testkit::Workload;
 
 fn gauge(second: u64, service: &str) -> String {

@@ -13,12 +13,15 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
-use analysis::logs::format::Sniffer;
+use analysis::logs::format::{Lifted, Sniffer};
+use pdata::proto::common::{AnyValue, KeyValue, any_value::Value};
+use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
+use pdata::proto::resource::Resource;
 use pdata::{Batch, Logs, Timestamp};
+use prost::Message as _;
 
-use super::encode::{self, Place};
 use super::names;
-use super::options::{FileOf, Options};
+use super::options::Options;
 use super::source::Record;
 
 /// The longest line; what is beyond is cut off.
@@ -32,11 +35,10 @@ const BATCH_SPAN: Duration = Duration::from_secs(10);
 
 /// Makes batches of lines.
 pub(super) struct Text {
-    /// Encoded: the resource, and the attributes that every record has.
-    resource: Vec<u8>,
-    attributes: Vec<u8>,
+    resource: Resource,
+    /// What every record has.
+    attributes: Vec<KeyValue>,
     sniffer: Sniffer,
-    scratch: Vec<u8>,
     /// Stands in for times until there is one.
     written: Timestamp,
     /// The time of the line before; unknown until a line has one.
@@ -46,38 +48,33 @@ pub(super) struct Text {
     early: Records,
 }
 
-/// Encoded records.
 #[derive(Default)]
 struct Records {
-    bytes: Vec<u8>,
-    lines: usize,
+    records: Vec<LogRecord>,
+    /// About how many bytes they take.
+    bytes: usize,
     /// The time of the first record that has one.
     begins: Timestamp,
     /// The earliest and the latest time.
     extent: Option<(Timestamp, Timestamp)>,
-    /// Where records end that came before the first time.
-    untimed: Vec<usize>,
 }
 
 impl Text {
     /// For the lines of the file at `path`, which was last written at `written`.
     pub(super) fn new(path: &Path, written: Timestamp, options: &Options) -> Self {
         let service = options.service.clone().unwrap_or_else(|| names::service(path));
-        let (mut resource, mut attributes) = (Vec::new(), Vec::new());
-        encode::attribute(Place::Resource, "service.name", &service, &mut resource);
+        let mut attributes = Vec::new();
         if path != Path::new("-") {
-            let (place, out) = match options.file_of {
-                FileOf::Record => (Place::Record, &mut attributes),
-                FileOf::Resource => (Place::Resource, &mut resource),
-            };
-            encode::attribute(place, "log.file.name", &names::name(path), out);
-            encode::attribute(place, "log.file.path", &path.to_string_lossy(), out);
+            attributes.push(attribute("log.file.name", names::name(path)));
+            attributes.push(attribute("log.file.path", path.to_string_lossy().into_owned()));
         }
         Self {
-            resource,
+            resource: Resource {
+                attributes: vec![attribute("service.name", service)],
+                ..Resource::default()
+            },
             attributes,
             sniffer: Sniffer::default(),
-            scratch: Vec::new(),
             written,
             time: Timestamp::default(),
             batch: Records::default(),
@@ -87,7 +84,9 @@ impl Text {
 
     /// Whether the batch is to be taken before another line comes.
     pub(super) const fn is_full(&self) -> bool {
-        self.early.lines > 0 || self.batch.lines >= BATCH_LINES || self.batch.bytes.len() >= BATCH_BYTES
+        !self.early.records.is_empty()
+            || self.batch.records.len() >= BATCH_LINES
+            || self.batch.bytes >= BATCH_BYTES
     }
 
     /// Takes a line in, without its end. Says whether it was UTF-8; what is not is replaced.
@@ -95,31 +94,54 @@ impl Text {
         let text = String::from_utf8_lossy(line);
         let is_utf8 = matches!(text, Cow::Borrowed(_));
         let text = without_colours(text);
-        let lifted = self.sniffer.lift(&text, self.written);
-        self.time = lifted.time.filter(|time| !time.is_unknown()).unwrap_or(self.time);
+        let Lifted { severity, time, trace_id, span_id, .. } = self.sniffer.lift(&text, self.written);
+        self.time = time.filter(|time| !time.is_unknown()).unwrap_or(self.time);
+        let (severity_number, severity_text) = severity
+            .map_or((0, String::new()), |severity| (i32::from(severity.number), severity.text.into_owned()));
+        let record = LogRecord {
+            observed_time_unix_nano: self.time.as_nanos(),
+            severity_number,
+            severity_text,
+            trace_id: trace_id.map(Vec::from).unwrap_or_default(),
+            span_id: span_id.map(Vec::from).unwrap_or_default(),
+            attributes: self.attributes.clone(),
+            body: Some(string(text.into_owned())),
+            ..LogRecord::default()
+        };
         let to = if self.batch.is_near(self.time) { &mut self.batch } else { &mut self.early };
-        let bytes = &mut to.bytes;
-        let end = encode::record(&text, &lifted, self.time, &self.attributes, &mut self.scratch, bytes);
-        to.note(self.time, end);
+        to.push(record);
         is_utf8
     }
 
     /// The batch so far; nothing if there is none.
     pub(super) fn take(&mut self) -> Option<Record> {
-        let mut batch = std::mem::replace(&mut self.batch, std::mem::take(&mut self.early));
-        if batch.lines == 0 {
+        let Records { mut records, begins, extent, .. } =
+            std::mem::replace(&mut self.batch, std::mem::take(&mut self.early));
+        if records.is_empty() {
             return None;
         }
-        let known = if batch.begins.is_unknown() { self.written } else { batch.begins };
-        for end in std::mem::take(&mut batch.untimed) {
-            encode::set_observed(end, known, &mut batch.bytes);
+        let known = if begins.is_unknown() { self.written } else { begins };
+        for record in records.iter_mut().filter(|record| record.observed_time_unix_nano == 0) {
+            record.observed_time_unix_nano = known.as_nanos();
         }
-        let (time, until) = batch.extent.unwrap_or((known, known));
-        let bytes = encode::logs(&self.resource, &batch.bytes);
-        // Bytes of this module's own making are what they should be; a test holds it to that.
-        let logs = Logs::from_bytes(bytes.into()).unwrap_or_else(|_| Logs::empty());
+        let (time, until) = extent.unwrap_or((known, known));
+        let scope = ScopeLogs { log_records: records, ..ScopeLogs::default() };
+        let group = ResourceLogs {
+            resource: Some(self.resource.clone()),
+            scope_logs: vec![scope],
+            ..ResourceLogs::default()
+        };
+        let logs = Logs::from_message(LogsData { resource_logs: vec![group] });
         Some(Record { time, until, batches: vec![Batch::Logs(logs)] })
     }
+}
+
+fn string(text: String) -> AnyValue {
+    AnyValue { value: Some(Value::StringValue(text)) }
+}
+
+fn attribute(key: &str, text: String) -> KeyValue {
+    KeyValue { key: key.to_owned(), value: Some(string(text)), ..KeyValue::default() }
 }
 
 /// The line without what would give it colours on a terminal (SGR, ECMA-48 8.3.117): colours say nothing that the words do
@@ -151,17 +173,16 @@ impl Records {
         begins.is_unknown() || time.since(begins).max(begins.since(time)) <= BATCH_SPAN
     }
 
-    /// A record was added that ends at `end`.
-    fn note(&mut self, observed: Timestamp, end: usize) {
-        self.lines += 1;
-        if observed.is_unknown() {
-            self.untimed.push(end);
-            return;
+    fn push(&mut self, record: LogRecord) {
+        let time = Timestamp(record.observed_time_unix_nano);
+        if !time.is_unknown() {
+            if self.begins.is_unknown() {
+                self.begins = time;
+            }
+            let (first, last) = self.extent.unwrap_or((time, time));
+            self.extent = Some((first.min(time), last.max(time)));
         }
-        if self.begins.is_unknown() {
-            self.begins = observed;
-        }
-        let (first, last) = self.extent.unwrap_or((observed, observed));
-        self.extent = Some((first.min(observed), last.max(observed)));
+        self.bytes += record.encoded_len();
+        self.records.push(record);
     }
 }

@@ -1,5 +1,6 @@
 //! Settings of the `drain` processor.
 
+use analysis::logs::attributes::TEMPLATE;
 use analysis::logs::join::Limits;
 use analysis::logs::mask;
 use analysis::logs::miner;
@@ -139,7 +140,7 @@ impl Default for Config {
             parse: true,
             join: Join::default(),
             body_field: String::new(),
-            template_attribute: super::TEMPLATE.to_owned(),
+            template_attribute: TEMPLATE.to_owned(),
             typed_masks: false,
             redact: true,
             redact_emails: false,

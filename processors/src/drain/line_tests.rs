@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use analysis::logs::attributes::TEMPLATE;
 use component::{Delivery, Kind as ComponentKind, Outcome};
 use pdata::proto::common::KeyValue;
 use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};

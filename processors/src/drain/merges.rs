@@ -1,16 +1,14 @@
 //! Log records of the processor's own: they say that templates turned out to be one.
 
+use analysis::logs::attributes::{MERGED, OLD_TEMPLATE_ID, TEMPLATE_ID};
 use analysis::logs::miner::Merge;
 use component::Output;
 use pdata::proto::common::InstrumentationScope;
 use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
 use pdata::{Logs, Timestamp};
 
-use super::{Drain, TEMPLATE_ID};
+use super::Drain;
 use crate::values;
-
-/// The event that says that templates turned out to be one.
-pub(super) const MERGED: &str = "watchfire.log.template.merged";
 
 impl Drain {
     /// Counts what turned out to be one since the last call, and says so if that is wanted.
@@ -30,7 +28,7 @@ impl Drain {
             .map_or_else(String::new, |template| template.canonical().to_owned());
         let mut attributes = Vec::new();
         values::set(&mut attributes, TEMPLATE_ID, values::string(merge.new.to_string()));
-        values::set(&mut attributes, "watchfire.log.template_id.old", values::string(merge.old.to_string()));
+        values::set(&mut attributes, OLD_TEMPLATE_ID, values::string(merge.old.to_string()));
         LogRecord {
             time_unix_nano: now.as_nanos(),
             observed_time_unix_nano: now.as_nanos(),

@@ -19,6 +19,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use analysis::logs::Miner;
+use analysis::logs::attributes::TEMPLATE_ID;
 use analysis::logs::mask::{Kind, Masked, Masker};
 use component::{
     Ack, Affinity, BuildError, Clock, ConfigSpec, Context, Key, Output, ProcessError, Processor,
@@ -36,11 +37,6 @@ use self::stream::{Earlier, Reading, Record, Role, Streams};
 use self::telemetry::Counters;
 use self::unfinished::{Store, Unfinished};
 use crate::values;
-
-/// The attribute for the template.
-const TEMPLATE: &str = "log.record.template";
-/// The attribute for the template's id.
-const TEMPLATE_ID: &str = "watchfire.log.template_id";
 
 /// The shortest and the longest time between two looks at what is held back.
 const TICKS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));

@@ -1,11 +1,11 @@
 //! The processor over real batches.
 
+use analysis::logs::attributes::{MERGED, TEMPLATE};
 use component::{Ack, Kind as ComponentKind};
 use pdata::proto::common::{KeyValue, KeyValueList};
 use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
 use pdata::proto::resource::Resource;
 
-use super::merges::MERGED;
 use super::*;
 
 fn drain(config: Config) -> Drain {

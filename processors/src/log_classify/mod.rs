@@ -6,6 +6,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 
+use analysis::logs::attributes::{CLASS, CLUSTER_ID};
 use analysis::logs::classify::{Class, ClassSet, Classifier, Feedback, N_CLASSES};
 use analysis::logs::cluster::{Builtin, Clusters, ClustersError, EmbedError, Embedder};
 use component::{
@@ -18,7 +19,7 @@ use pdata::{Batch, RecordEdit, Signal, SignalSet, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use self::config::{Clusters as ClusterConfig, Config, Embedder as EmbedderConfig, EmbedderKind};
-use self::records::{CLASS, CLUSTER, Message};
+use self::records::Message;
 use crate::values;
 use crate::watched_file::WatchedFile;
 
@@ -140,13 +141,13 @@ impl LogClassify {
         self.counters.count(classes);
         if is_classified {
             edit.remove_attribute(CLASS);
-            edit.remove_attribute(CLUSTER);
+            edit.remove_attribute(CLUSTER_ID);
         }
         if !classes.is_empty() {
             edit.set_attribute(CLASS, &names(classes));
         }
         if let Some(cluster) = cluster {
-            edit.set_text(CLUSTER, &cluster.text());
+            edit.set_text(CLUSTER_ID, &cluster.text());
         }
     }
 }

@@ -5,16 +5,9 @@
 use std::borrow::Cow;
 
 use analysis::logs::TemplateId;
+use analysis::logs::attributes::{CLASS, CLUSTER_ID, TEMPLATE, TEMPLATE_ID};
 use analysis::logs::classify::{Line, Parameters, Severity};
 use pdata::view::{AnyValueView, LogRecordView};
-
-/// The attributes that this processor writes.
-pub(super) const CLASS: &str = "watchfire.log.class";
-pub(super) const CLUSTER: &str = "watchfire.log.cluster_id";
-
-/// The attributes that the template comes from.
-const TEMPLATE: &str = "log.record.template";
-const TEMPLATE_ID: &str = "watchfire.log.template_id";
 
 /// Where the message is in a body that is a map.
 const MESSAGE_KEYS: [&str; 5] = ["message", "msg", "log", "body", "error"];
@@ -38,7 +31,7 @@ impl<'a> Known<'a> {
             match key {
                 TEMPLATE => known.template = value.as_str().filter(|text| !text.is_empty()),
                 TEMPLATE_ID => known.id = value.as_str(),
-                CLASS | CLUSTER => known.is_classified = true,
+                CLASS | CLUSTER_ID => known.is_classified = true,
                 "exception.type" => known.exception_type = value.as_str(),
                 "exception.message" => known.exception_message = value.as_str(),
                 "http.response.status_code" | "http.status_code" => *http_status = number(value),

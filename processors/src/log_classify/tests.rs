@@ -87,9 +87,9 @@ fn a_template_found_before_is_used() {
     let id = analysis::logs::TemplateId::of("worker <*> got a segfault").to_string();
     let more = json!({"log.record.template": "worker <*> got a segfault", "watchfire.log.template_id": id});
     let out = one(processor.as_mut(), &json!("worker 7 got a segfault"), &more);
-    assert_eq!((&out[CLASS], &out[CLUSTER]), (&json!(["crash_panic"]), &json!(id)));
+    assert_eq!((&out[CLASS], &out[CLUSTER_ID]), (&json!(["crash_panic"]), &json!(id)));
     let only_template = json!({"log.record.template": "worker <*> got a segfault"});
-    assert_eq!(one(processor.as_mut(), &json!(null), &only_template)[CLUSTER], json!(id));
+    assert_eq!(one(processor.as_mut(), &json!(null), &only_template)[CLUSTER_ID], json!(id));
 }
 
 #[test]
@@ -101,8 +101,8 @@ fn templates_that_say_the_same_have_one_cluster() {
         "user 7 logged in",
     ];
     let out = pass(processor.as_mut(), bodies.iter().map(|body| record(&json!(body), &json!({}))).collect());
-    assert_eq!(out[0][CLUSTER], out[1][CLUSTER]);
-    assert_ne!(out[0][CLUSTER], out[2][CLUSTER]);
+    assert_eq!(out[0][CLUSTER_ID], out[1][CLUSTER_ID]);
+    assert_ne!(out[0][CLUSTER_ID], out[2][CLUSTER_ID]);
     assert_eq!(context.telemetry.total("otelcol_processor_log_classify_clusters"), 2.0);
     assert_eq!(context.telemetry.total("otelcol_processor_log_classify_unclassified"), 1.0);
     let (mut without, _) = build(&json!({"clusters": {"enabled": false}})).unwrap();
@@ -195,7 +195,7 @@ fn a_restored_processor_goes_on_with_the_same_clusters() {
     let (mut restored, _) = build(&json!({})).unwrap();
     restored.restore(&snapshot).unwrap();
     let second = one(restored.as_mut(), &json!("could not connect to db-2: connection refused"), &json!({}));
-    assert_eq!(first[CLUSTER], second[CLUSTER]);
+    assert_eq!(first[CLUSTER_ID], second[CLUSTER_ID]);
     assert!(restored.restore(&snapshot[..snapshot.len() / 2]).is_err());
     assert!(restored.restore(b"oops").is_err());
 }

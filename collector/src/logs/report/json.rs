@@ -50,6 +50,7 @@ fn summary(report: &Report<'_>) -> Value {
         "malformed_lines": summary.malformed,
         "records": report.tally.lines(),
         "templates": report.tally.len(),
+        "anomalies_left_out": report.tally.more_anomalies(),
         "templates_left_out": report.more.0 + report.unwanted.0,
         "records_left_out": report.more.1 + report.unwanted.1,
         "bytes": summary.counts.bytes,

@@ -36,6 +36,10 @@ pub(super) fn print(report: &Report<'_>) -> String {
             );
         }
     }
+    let more = report.tally.more_anomalies();
+    if more > 0 {
+        let _ = writeln!(text, "\n{} more", words::many(more, "report"));
+    }
     let _ = writeln!(text, "\n{}", report.summary());
     text
 }

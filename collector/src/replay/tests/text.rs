@@ -49,13 +49,6 @@ fn records_of_lines_say_which_file_they_are_from_and_whose_they_are_if_asked_to(
     let attribute = |key| record.attribute(key).map(|value| value.to_text().into_owned());
     assert_eq!(attribute("log.file.name").as_deref(), Some("app.log"));
     assert_eq!(attribute("log.file.path").as_deref(), path.to_str());
-    let options = Options { file_of: FileOf::Resource, ..options };
-    let found = read_as(std::slice::from_ref(&path), &options).unwrap();
-    let Batch::Logs(logs) = &found.batches[0].batch else { panic!("{found:?}") };
-    let (resource, _, record) = logs.view().items().next().unwrap();
-    assert_eq!(record.attributes().count(), 0);
-    let name = resource.attribute("log.file.name").map(|value| value.to_text().into_owned());
-    assert_eq!((name.as_deref(), resource.service_name()), (Some("app.log"), "shop"));
 }
 
 #[test]

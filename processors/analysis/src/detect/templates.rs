@@ -12,13 +12,9 @@ use super::logs::Level;
 use super::watcher::Resource;
 use crate::logs::TemplateId;
 use crate::logs::anomaly::{Key, LogWatch, Record};
+use crate::logs::attributes::{CLASS, MERGED, OLD_TEMPLATE_ID, TEMPLATE, TEMPLATE_ID};
 use crate::logs::classify::{Class, ClassSet};
 
-const TEMPLATE: &str = "log.record.template";
-const TEMPLATE_ID: &str = "watchfire.log.template_id";
-const OLD_TEMPLATE_ID: &str = "watchfire.log.template_id.old";
-const CLASS: &str = "watchfire.log.class";
-const MERGED: &str = "watchfire.log.template.merged";
 /// Where the message is in a body that is a map.
 const MESSAGE_KEYS: [&str; 4] = ["message", "msg", "log", "body"];
 

@@ -4,6 +4,7 @@
 //! Nothing in here does I/O, reads a clock or depends on the order of a hash map.
 //!
 //! - [`anomaly`]: what comes more or less often than usual, stops, or is new;
+//! - [`attributes`]: how records carry it;
 //! - [`classify`]: what a message is about;
 //! - [`cluster`]: which templates say the same in other words;
 //! - [`mod@format`]: what a line says about itself: severity, time, trace, and which part of it is the message;
@@ -13,6 +14,7 @@
 //! - [`template`]: a template and the identity it has on every node.
 
 pub mod anomaly;
+pub mod attributes;
 pub mod classify;
 pub mod cluster;
 pub mod format;

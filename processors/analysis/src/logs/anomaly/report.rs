@@ -6,6 +6,7 @@ use pdata::Timestamp;
 use pdata::event::{Anomaly, Contribution, Expected, LogDetail, LogKind, Phase, Severity, Source};
 use serde_json::{Map, Value};
 
+use super::super::attributes::{TEMPLATE, TEMPLATE_ID};
 use super::super::classify::ClassSet;
 use super::super::template::TemplateId;
 use super::clock::BUCKET;
@@ -211,8 +212,8 @@ impl About {
     fn attributes(&self) -> Map<String, Value> {
         let mut attributes = Map::new();
         if let (true, Some((id, text, _))) = (self.is_of_template, &self.template) {
-            attributes.insert("watchfire.log.template_id".to_owned(), Value::String(id.to_string()));
-            attributes.insert("log.record.template".to_owned(), Value::String(text.clone()));
+            attributes.insert(TEMPLATE_ID.to_owned(), Value::String(id.to_string()));
+            attributes.insert(TEMPLATE.to_owned(), Value::String(text.clone()));
         }
         attributes
     }

@@ -348,7 +348,7 @@ impl Service {
 }
 
 impl Template {
-    /// Whether it is an error or a problem: then it is good news if it comes less often.
+    /// Whether it is an error: then it is good news if it comes less often.
     pub(super) const fn is_error(&self) -> bool {
         self.severity >= ERROR
     }
@@ -361,9 +361,5 @@ pub(super) fn class(set: ClassSet) -> &'static str {
 
 /// The beginning of a text, at most so many bytes.
 pub(super) fn head(text: &str, most: usize) -> &str {
-    if text.len() <= most {
-        return text;
-    }
-    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end));
-    &text[..end.unwrap_or(0)]
+    &text[..text.floor_char_boundary(most)]
 }
