@@ -6,12 +6,14 @@ mod allocator;
 mod cli;
 mod components;
 mod demo;
+mod eval;
 mod logs;
 mod replay;
 mod run;
 mod sink;
 mod telemetry;
 mod watch;
+mod words;
 
 use std::process::ExitCode;
 

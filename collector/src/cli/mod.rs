@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Replay(replay::ReplayArgs),
     /// Shows what is in log files: their templates, how often, how bad, and what is out of the ordinary.
     Logs(crate::logs::LogsArgs),
+    /// Says how good detection is on recordings or tables with labels, and what it costs.
+    Eval(crate::eval::EvalArgs),
 }
 
 /// Why a command failed.
@@ -103,6 +105,7 @@ pub(crate) fn execute(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
     let text = match cli.command.as_ref().unwrap_or(&Command::Run) {
         Command::Run => return crate::run::run(&cli.config, registry),
         Command::Demo(args) => return crate::demo::run(args, registry),
+        Command::Eval(args) => return crate::eval::run(args, &cli.config, registry),
         Command::Logs(args) => return crate::logs::run(args, &cli.config, registry),
         Command::Replay(args) => return replay::run(args, &cli.config.load()?, registry),
         Command::Validate => validate::run(&cli.config.load()?, registry)?,

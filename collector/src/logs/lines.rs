@@ -84,7 +84,7 @@ impl Lines {
         }
         self.printed += 1;
         let written = if self.terminal {
-            text.split('\n').try_for_each(|line| writeln!(self.out, "{}", super::report::plain(line)))
+            text.split('\n').try_for_each(|line| writeln!(self.out, "{}", crate::words::plain(line)))
         } else {
             writeln!(self.out, "{text}")
         };

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use pdata::DecodeError;
 
+use super::table::TableError;
+
 /// Where something is in the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -14,11 +16,14 @@ pub(crate) struct Place {
     pub(super) input: Arc<str>,
     /// The line or the frame, counted from 1.
     pub(super) number: u64,
+    /// The character within it, counted from 1, if that is known.
+    pub(super) column: Option<usize>,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.input, self.number)
+        write!(f, "{}:{}", self.input, self.number)?;
+        self.column.map_or(Ok(()), |column| write!(f, ":{column}"))
     }
 }
 
@@ -71,6 +76,9 @@ pub(super) enum Reason {
     /// It claims to be telemetry but is not.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// It is no row of the table that it is in.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// It is larger than any that is read.
     #[error("longer than {} MiB", super::record::LONGEST >> 20)]
     TooLong,

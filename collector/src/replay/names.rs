@@ -8,7 +8,7 @@ pub(super) const STDIN_SERVICE: &str = "stdin";
 /// Endings that say how a file is packed.
 const PACKED: [&str; 4] = ["gz", "gzip", "zst", "zstd"];
 /// Endings of files with lines in them.
-const LINES: [&str; 7] = ["log", "txt", "out", "err", "json", "jsonl", "ndjson"];
+const LINES: [&str; 8] = ["log", "txt", "out", "err", "json", "jsonl", "ndjson", "csv"];
 
 /// The service that writes the file: the file's name without its endings and without what rotation adds to it. A
 /// container's log file is named by a number alone, its directory by the container.
@@ -30,6 +30,16 @@ pub(super) fn service(path: &Path) -> String {
 /// Whether the file is named like a log file: `app.log`, `app.log.1`, `app.log.2.gz`.
 pub(super) fn is_log(path: &Path) -> bool {
     name(path).split('.').skip(1).any(|part| part.eq_ignore_ascii_case("log"))
+}
+
+/// Whether the file is named like a table: `cart.csv`, `cart.csv.gz`.
+pub(super) fn is_table(path: &Path) -> bool {
+    let name = name(path);
+    let plain =
+        PACKED.iter().find_map(|ending| name.strip_suffix(ending)?.strip_suffix('.')).unwrap_or(&name);
+    plain
+        .rsplit_once('.')
+        .is_some_and(|(stem, ending)| !stem.is_empty() && ending.eq_ignore_ascii_case("csv"))
 }
 
 /// The last part of the path.

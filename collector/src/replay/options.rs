@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use super::labels::Labels;
 use super::stop::Stop;
 
 /// What an input holds.
@@ -14,6 +15,8 @@ pub(crate) enum Form {
     Otlp,
     /// Lines of text, each of which becomes a log record.
     Text,
+    /// A table of numbers: the time, one metric a column, and `label` if there are labels.
+    Csv,
 }
 
 /// How inputs are to be read.
@@ -23,8 +26,12 @@ pub(crate) struct Options {
     pub(crate) strict: bool,
     /// What the inputs hold.
     pub(crate) form: Form,
-    /// The service that wrote the lines of text; the file's name says it if this does not.
+    /// The service that wrote the lines of text, or whose metrics are in the tables; the file's name says it if this does not.
     pub(crate) service: Option<String>,
+    /// The unit of the metrics in tables (UCUM); empty if nobody knows.
+    pub(crate) unit: String,
+    /// Takes what tables say about their rows.
+    pub(crate) labels: Labels,
     /// Tells the inputs to end.
     pub(crate) stop: Stop,
     /// Whether any text in a directory is an input, not only what is named like a log file.

@@ -13,9 +13,11 @@ use pdata::{Batch, Signal, Timestamp, event};
 
 use super::error::{InputError, Malformed, Place, Reason};
 use super::extent::extent;
+use super::names;
 use super::options::{Form, Options};
 use super::record::{self, LONGEST};
 use super::stop::Stoppable;
+use super::table::{Table, TableError};
 use super::text::{LONGEST_LINE, Text};
 
 const BUFFER: usize = 128 << 10;
@@ -71,6 +73,8 @@ enum Contents {
     Lines,
     /// OTLP in frames.
     Frames,
+    /// A table of numbers.
+    Table(Box<Table>),
     /// Lines that people read.
     Text(Box<Text>),
 }
@@ -115,14 +119,18 @@ impl Source {
             let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(failed)?;
             let stdin = Stoppable::new(stdin.into(), options.stop.clone());
             let reader = BufReader::with_capacity(BUFFER, stdin);
-            return Self::new("-", reader, options.form, text).map_err(failed);
+            let source = Self::new("-", reader, options.form, text).map_err(failed)?;
+            return Ok(source.with_table(options.form, path, options));
         }
         let file = File::open(path).map_err(failed)?;
         let written = file.metadata().and_then(|metadata| metadata.modified());
         let written = written.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
         let text = || Text::new(path, Timestamp::default() + written, options);
         let reader = BufReader::with_capacity(BUFFER, Stoppable::new(file, options.stop.clone()));
-        Self::new(&path.to_string_lossy(), reader, options.form, text).map_err(failed)
+        let is_table = options.form == Form::Auto && !options.any_text && names::is_table(path);
+        let form = if is_table { Form::Csv } else { options.form };
+        let source = Self::new(&path.to_string_lossy(), reader, form, text).map_err(failed)?;
+        Ok(source.with_table(form, path, options))
     }
 
     /// Reads from `reader`; `name` is for messages, and `text` is for lines of text.
@@ -151,12 +159,20 @@ impl Source {
             time: Timestamp::default(),
             signal: Signal::Traces,
         };
-        if framed && form != Form::Text {
+        if framed && !matches!(form, Form::Text | Form::Csv) {
             source.contents = Contents::Frames;
         } else if form == Form::Text || (form == Form::Auto && !source.begins_like_telemetry()?) {
             source.contents = Contents::Text(Box::new(text()));
         }
         Ok(source)
+    }
+
+    /// Reads its lines as those of a table, if they are.
+    fn with_table(mut self, form: Form, path: &Path, options: &Options) -> Self {
+        if form == Form::Csv {
+            self.contents = Contents::Table(Box::new(Table::new(path, options)));
+        }
+        self
     }
 
     /// Whether these are lines of text.
@@ -173,6 +189,7 @@ impl Source {
     pub(super) fn next(&mut self) -> Result<Option<Result<Record, Malformed>>, InputError> {
         let read = match self.contents {
             Contents::Text(_) => self.batch_of_lines().map(|batch| batch.map(Ok)),
+            Contents::Table(_) => self.row(),
             Contents::Lines | Contents::Frames => self.telemetry(),
         };
         read.map_err(|source| InputError::Read { place: self.place(), source })
@@ -202,6 +219,40 @@ impl Source {
             return Ok(Some(
                 batch.map(|batch| self.record(batch)).map_err(|reason| Malformed { place, reason }),
             ));
+        }
+    }
+
+    fn row(&mut self) -> io::Result<Option<Result<Record, Malformed>>> {
+        loop {
+            let cut = self.cut_line(LONGEST_LINE)?;
+            let Contents::Table(table) = &mut self.contents else { return Ok(None) };
+            let row = match cut {
+                Cut::End => return Ok(None),
+                Cut::Blank => {
+                    self.counts.blank += 1;
+                    continue;
+                }
+                Cut::TooLong => Err(Reason::Table(TableError::too_long())),
+                Cut::Broken(reason) => Err(reason),
+                Cut::Whole => table.line(&self.line).map_err(Reason::Table),
+            };
+            if !table.has_header() {
+                // Nobody knows what is in the other lines.
+                self.reader = Box::new(io::empty());
+            }
+            let place = self.place();
+            match row {
+                Ok(None) => {}
+                Ok(Some(record)) => {
+                    self.counts.records += 1;
+                    return Ok(Some(Ok(record)));
+                }
+                Err(reason) => {
+                    self.counts.records += 1;
+                    let column = if let Reason::Table(error) = &reason { Some(error.column) } else { None };
+                    return Ok(Some(Err(Malformed { place: Place { column, ..place }, reason })));
+                }
+            }
         }
     }
 
@@ -271,7 +322,7 @@ impl Source {
     }
 
     fn place(&self) -> Place {
-        Place { input: Arc::clone(&self.name), number: self.number }
+        Place { input: Arc::clone(&self.name), number: self.number, column: None }
     }
 
     fn record(&mut self, batch: Batch) -> Record {

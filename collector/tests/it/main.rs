@@ -3,6 +3,7 @@
 mod architecture;
 mod delivery;
 mod demo;
+mod eval;
 mod every_component;
 mod examples;
 mod filelog;

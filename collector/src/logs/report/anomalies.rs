@@ -9,7 +9,7 @@ use pdata::Timestamp;
 use pdata::event::{Anomaly, Phase, Severity as Badness};
 
 use super::super::severity::Severity;
-use super::words::Clock;
+use crate::words::Clock;
 
 /// A stretch of time in which something was out of the ordinary.
 #[derive(Clone, Debug)]

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::super::severity::Severity;
-use super::{Report, Row, words};
+use super::{Report, Row};
+use crate::words;
 
 /// The whole report.
 pub(super) fn print(report: &Report<'_>) -> String {

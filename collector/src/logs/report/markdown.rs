@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::table::{severity, short};
-use super::words::{self, Clock};
 use super::{Report, Row, anomalies};
+use crate::words::{self, Clock};
 
 /// The whole report.
 pub(super) fn print(report: &Report<'_>) -> String {

@@ -5,16 +5,15 @@ mod json;
 mod markdown;
 mod style;
 mod table;
-mod words;
 
 use std::cmp::Reverse;
 use std::fmt::Write;
 use std::time::Duration;
 
-pub(super) use self::words::plain;
 use super::args::{LogsArgs, Output, Sort};
 use super::tally::{Found, Tally};
 use crate::replay::{Counts, Played};
+use crate::words;
 
 /// So many lines say something about speed; of fewer, most of the time is for the start.
 const ENOUGH: u64 = 10_000;

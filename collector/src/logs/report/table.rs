@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::super::severity::Severity;
 use super::style::{Look, Style};
-use super::words::{self, Clock};
 use super::{Report, Row, anomalies};
+use crate::words::{self, Clock};
 
 /// How wide a template is at least; other columns make room for it.
 const TEMPLATE: usize = 40;

@@ -7,7 +7,7 @@ use pdata::Timestamp;
 use unicode_width::UnicodeWidthChar;
 
 /// `12,345`.
-pub(super) fn grouped(n: u64) -> String {
+pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -20,12 +20,12 @@ pub(super) fn grouped(n: u64) -> String {
 }
 
 /// `1 line`, `12,345 lines`.
-pub(super) fn many(n: u64, what: &str) -> String {
+pub(crate) fn many(n: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
 /// `12.3 MB`.
-pub(super) fn bytes(n: u64) -> String {
+pub(crate) fn bytes(n: u64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
     match units.into_iter().find(|(unit, _)| n >= *unit) {
         Some((unit, name)) => format!("{:.1} {name}", n as f64 / unit as f64),
@@ -34,18 +34,18 @@ pub(super) fn bytes(n: u64) -> String {
 }
 
 /// `0.25 s`.
-pub(super) fn seconds(duration: Duration) -> String {
+pub(crate) fn seconds(duration: Duration) -> String {
     format!("{:.2} s", duration.as_secs_f64())
 }
 
 /// `12.3%`, and not `0.0%` of what there is.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     if share < 0.05 { "<0.1%".to_owned() } else { format!("{share:.1}%") }
 }
 
 /// How times are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Clock {
+pub(crate) enum Clock {
     /// Everything is of one day.
     TimeOfDay,
     /// Everything is of less than a year.
@@ -56,7 +56,7 @@ pub(super) enum Clock {
 
 impl Clock {
     /// What tells the times from `first` to `last` apart.
-    pub(super) fn for_times(times: impl Iterator<Item = Timestamp>) -> Self {
+    pub(crate) fn for_times(times: impl Iterator<Item = Timestamp>) -> Self {
         let days =
             times.filter(|time| !time.is_unknown()).map(|time| time.as_nanos() / (86_400 * 1_000_000_000));
         let (first, last) = days.fold((u64::MAX, 0), |(first, last), day| (first.min(day), last.max(day)));
@@ -68,7 +68,7 @@ impl Clock {
     }
 
     /// A time, UTC; `-` if it is unknown.
-    pub(super) fn text(self, time: Timestamp) -> String {
+    pub(crate) fn text(self, time: Timestamp) -> String {
         match jiff(time) {
             None => "-".to_owned(),
             Some(time) => {
@@ -84,7 +84,7 @@ impl Clock {
 }
 
 /// `2026-01-05T09:00:00.25Z`; nothing if the time is unknown.
-pub(super) fn rfc3339(time: Timestamp) -> Option<String> {
+pub(crate) fn rfc3339(time: Timestamp) -> Option<String> {
     jiff(time).map(|time| time.to_string())
 }
 
@@ -122,12 +122,12 @@ const fn visible(char: char) -> char {
 }
 
 /// How many columns of a terminal the text takes.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.chars().map(char_width).sum()
 }
 
 /// The text in at most `columns` columns; what is cut off is shown by `…`.
-pub(super) fn fitted(text: &str, columns: usize) -> Cow<'_, str> {
+pub(crate) fn fitted(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return Cow::Borrowed(text);
     }
