@@ -8,6 +8,7 @@ mod components;
 mod demo;
 mod eval;
 mod logs;
+mod plot;
 mod replay;
 mod run;
 mod sink;

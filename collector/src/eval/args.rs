@@ -32,6 +32,12 @@ pub(crate) struct EvalArgs {
     /// The unit of the metrics in tables (UCUM), such as `s`, `By` or `1`.
     #[arg(long, value_name = "UNIT", default_value = "", hide_default_value = true)]
     pub(super) unit: String,
+    /// Draws the series into this directory: those with anomalies first, the oddest first of all, one SVG each and a page with all of them.
+    #[arg(long, value_name = "DIR")]
+    pub(super) plot: Option<PathBuf>,
+    /// How many series to draw at most.
+    #[arg(long, value_name = "N", default_value_t = 50, requires = "plot")]
+    pub(super) plot_max: usize,
     /// Ends at the first line that cannot be read, instead of counting it.
     #[arg(long)]
     pub(super) strict: bool,

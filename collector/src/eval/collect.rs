@@ -11,11 +11,18 @@ use pdata::{Batch, Event, Signal, SignalSet, Timestamp};
 use serde_json::{Map, Value};
 
 use super::labels::Window;
+use crate::plot::{Point, Trace};
 use crate::sink::{Sink, factory};
+
+/// How many series are kept to be drawn, of all services: about 150 MB.
+const MOST_DRAWN: usize = 1000;
 
 /// What came out.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
+    /// Whether somebody wants to see the series.
+    draw: bool,
+    drawn: usize,
     /// By name, in the order in which they came up.
     pub(super) services: IndexMap<String, Service>,
     /// How many points were scored.
@@ -30,8 +37,21 @@ pub(super) struct Service {
     series: HashSet<u64, FixedState>,
     /// What was reported.
     pub(super) episodes: Vec<Episode>,
+    /// What is to be drawn.
+    pub(super) traces: IndexMap<u64, Traced, FixedState>,
     /// The last episode of each series.
     last: HashMap<u64, usize, FixedState>,
+}
+
+/// A series as it is to be drawn.
+#[derive(Debug)]
+pub(super) struct Traced {
+    /// What it is called.
+    pub(super) name: String,
+    /// Its unit (UCUM).
+    pub(super) unit: String,
+    /// Its points.
+    pub(super) trace: Trace,
 }
 
 /// A stretch of time in which something was reported as out of the ordinary.
@@ -43,6 +63,12 @@ pub(crate) struct Episode {
     pub(crate) reported: Timestamp,
     /// Whether it has ended.
     pub(crate) over: bool,
+    /// In which series.
+    pub(crate) series: u64,
+    /// How odd it was at worst, and what was said about that.
+    pub(crate) score: f64,
+    /// See above.
+    pub(crate) message: String,
 }
 
 /// The command's only exporter.
@@ -64,6 +90,11 @@ impl Sink for Collected {
 }
 
 impl Collected {
+    /// Nothing yet; keeps the series if they are to be drawn.
+    pub(super) fn drawing(draw: bool) -> Self {
+        Self { draw, ..Self::default() }
+    }
+
     fn service(&mut self, name: &str) -> &mut Service {
         if let Some(index) = self.services.get_index_of(name) {
             return &mut self.services[index];
@@ -75,12 +106,15 @@ impl Collected {
         let text = |key| score.series.get(key).and_then(Value::as_str).unwrap_or_default();
         let id = series_id(text("name"), &score.series);
         self.points += 1;
+        let (draw, more) = (self.draw, self.drawn < MOST_DRAWN);
         let service = self.service(text("service.name"));
         service.series.insert(id);
+        let drawn = draw && service.draw(id, score, more);
         match service.scores.last_mut() {
             Some((time, highest)) if *time == score.time => *highest = highest.max(score.score),
             _ => service.scores.push((score.time, score.score)),
         }
+        self.drawn += usize::from(drawn);
     }
 
     fn anomaly(&mut self, anomaly: &Anomaly) {
@@ -93,6 +127,9 @@ impl Collected {
             Some(last) if goes_on => {
                 last.window.end = last.window.end.max(anomaly.time);
                 last.over = anomaly.is_over();
+                if !last.over && anomaly.score > last.score {
+                    (last.score, last.message) = (anomaly.score, anomaly.message.clone());
+                }
             }
             _ if anomaly.is_over() => {}
             _ => {
@@ -103,6 +140,9 @@ impl Collected {
                     reported: anomaly.time,
                     // A detector that does not say where a stretch begins does not say where it ends.
                     over: anomaly.phase.is_none(),
+                    series: id,
+                    score: anomaly.score,
+                    message: anomaly.message.clone(),
                 });
             }
         }
@@ -119,9 +159,42 @@ impl Service {
         scores
     }
 
+    /// Adds a point to what is drawn of its series. Returns whether the series is a new one, which it may be only if there is room
+    /// for `more`.
+    fn draw(&mut self, id: u64, score: &Score, more: bool) -> bool {
+        let expected = score.expected;
+        let point = Point { time: score.time, value: score.value, expected, score: score.score };
+        if let Some(traced) = self.traces.get_mut(&id) {
+            traced.trace.push(&point);
+            return false;
+        }
+        if more {
+            let mut traced =
+                Traced { name: name_of(&score.series), unit: score.unit.clone(), trace: Trace::default() };
+            traced.trace.push(&point);
+            self.traces.insert(id, traced);
+        }
+        more
+    }
+
     /// How many series were scored.
     pub(super) fn series(&self) -> usize {
         self.series.len()
+    }
+}
+
+/// `cpu.utilization (cpu=0, state=user)`.
+fn name_of(series: &Map<String, Value>) -> String {
+    let text = |key| series.get(key).and_then(Value::as_str).unwrap_or_default();
+    let is_own = |(key, _): &(&String, &Value)| !matches!(key.as_str(), "name" | "service.name");
+    let pairs: Vec<_> = series
+        .iter()
+        .filter(is_own)
+        .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
+        .collect();
+    match pairs[..] {
+        [] => text("name").to_owned(),
+        _ => format!("{} ({})", text("name"), pairs.join(", ")),
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Verdict {
     pub(super) reports: usize,
     /// How long what was looked at lasted, in days.
     pub(super) days: f64,
+    /// What is known to be odd.
+    pub(super) windows: Vec<Window>,
     /// What only labels can tell; nothing without labels.
     pub(super) labelled: Option<Labelled>,
 }
@@ -73,14 +75,15 @@ pub(super) fn judge(name: &str, service: &Service, known: Known<'_>, tolerance: 
     let extent = timeline.extent();
     let episodes: Vec<_> =
         service.episodes.iter().filter(|episode| extent.contains(episode.reported)).collect();
+    let labels = timeline.labels.as_ref();
+    let windows = labels.map(|labels| timeline.windows(labels, known.windows)).unwrap_or_default();
     Verdict {
         service: name.to_owned(),
         points: timeline.times.len(),
         series: service.series(),
         reports: episodes.len(),
         days: extent.end.since(extent.begin).as_secs_f64() / DAY,
-        labelled: timeline.labels.as_ref().map(|labels| {
-            let windows = timeline.windows(labels, known.windows);
+        labelled: labels.map(|labels| {
             let scores = labels.contains(&true).then(|| Scores {
                 random: labels.iter().filter(|odd| **odd).count() as f64 / labels.len() as f64,
                 auc_pr: vus_pr(labels, &timeline.scores, 0),
@@ -89,6 +92,7 @@ pub(super) fn judge(name: &str, service: &Service, known: Known<'_>, tolerance: 
             });
             Labelled { scores, ..by_reports(&windows, &episodes) }
         }),
+        windows,
     }
 }
 

@@ -3,7 +3,7 @@
 //! In: recordings or tables, and labels, in a column of a table or in a file. They go through `drain`, `log_classify` and `detect` in their own
 //! time, with the defaults or as `--config` and `--set` say; of a whole configuration only these processors are taken. Out: a row
 //! for each service and one for all, with how well the scores tell odd points from others, how good the reports are, and what
-//! it cost.
+//! it cost; and pictures of the series.
 
 mod args;
 mod collect;
@@ -11,6 +11,7 @@ mod judge;
 mod labels;
 mod measured;
 mod measures;
+mod plots;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -74,6 +75,11 @@ pub(crate) fn run(args: &EvalArgs, settings: &ConfigArgs, registry: &Registry) -
     }
     let report = verdicts(args, &collected, &rows, &windows, (&clocked, &played));
     crate::cli::print(&report.text(args.output))?;
+    if let Some(directory) = &args.plot {
+        let drawn = plots::write(directory, args.plot_max, &collected, &report.verdicts)
+            .with_context(|| format!("cannot draw into {}", directory.display()))?;
+        eprintln!("{drawn}");
+    }
     played.read.map_err(anyhow::Error::from)?;
     if collected.points == 0 {
         Err(anyhow!("nothing in the inputs was scored"))?;
@@ -100,7 +106,7 @@ fn evaluate(
     let inputs =
         Inputs::open(&args.inputs, &options, |found| eprintln!("{found}")).map_err(anyhow::Error::from)?;
     let environment = Environment::default();
-    let shared = Arc::new(Mutex::new(Collected::default()));
+    let shared = Arc::new(Mutex::new(Collected::drawing(args.plot.is_some())));
     let clocked = Arc::new(Clocked::default());
     environment.handles.offer(Arc::clone(&shared));
     environment.handles.offer(Arc::clone(&clocked));

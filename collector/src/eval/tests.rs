@@ -21,7 +21,14 @@ fn score(minute_of: u64, name: &str, score: f64) -> Event {
     let series = [("service.name", "cart"), ("name", name)];
     let series: Map<_, _> =
         series.into_iter().map(|(key, text)| (key.to_owned(), Value::from(text))).collect();
-    Event::Score(Score { time: minute(minute_of), series, value: 0.0, score })
+    Event::Score(Score {
+        time: minute(minute_of),
+        series,
+        value: 0.0,
+        score,
+        expected: None,
+        unit: String::new(),
+    })
 }
 
 fn anomaly(minute_of: u64, onset: u64, phase: Phase) -> Event {

@@ -95,6 +95,24 @@ fn labels_may_come_from_a_file_and_settings_from_the_command_line() {
 }
 
 #[test]
+fn the_example_of_the_documentation_is_found_and_drawn() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/detection/checkout.csv");
+    let directory = tempfile::tempdir().expect("a directory");
+    let plots = directory.path().join("plots");
+    let path = |path: &Path| path.to_str().expect("a UTF-8 path").to_owned();
+    let report = json(&[&path(&root), "--unit", "s", "--plot", &path(&plots)]);
+    let checkout = &report["services"][0];
+    assert_eq!((&checkout["recall"], &checkout["false_reports"]), (&1.0.into(), &0.into()), "{checkout}");
+    let page = std::fs::read_to_string(plots.join("index.html")).expect("a page");
+    assert!(page.contains("data=\"checkout-http.server.request.duration.p95.svg\""), "{page}");
+    let svg = std::fs::read_to_string(plots.join("checkout-http.server.request.duration.p95.svg"));
+    let svg = svg.expect("a picture");
+    assert!(
+        svg.contains("<title>checkout: http.server.request.duration.p95 is") && svg.contains(" ms</text>")
+    );
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_place() {
     let directory = tempfile::tempdir().expect("a directory");
     let bad = table(true).replacen("\n1700000060,", "\n1700000060,x", 1);

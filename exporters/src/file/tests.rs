@@ -92,7 +92,14 @@ fn all_bodies(path: &Path) -> Vec<String> {
 #[tokio::test]
 async fn telemetry_and_events_stand_in_order_one_a_line() {
     let (_directory, config) = target();
-    let score = Score { time: START, series: serde_json::Map::new(), value: 2.0, score: 0.5 };
+    let score = Score {
+        time: START,
+        series: serde_json::Map::new(),
+        value: 2.0,
+        score: 0.5,
+        expected: None,
+        unit: String::new(),
+    };
     let events = vec![change("one"), Event::Score(score)];
     write(&config, &[logs(&["a", "b\nc"]), Batch::events(events.clone()), logs(&[]), logs(&["d"])]).await;
     let text = fs::read_to_string(&config.path).unwrap();

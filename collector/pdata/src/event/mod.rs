@@ -145,6 +145,12 @@ pub struct Score {
     /// In [0, 1].
     #[serde(with = "number")]
     pub score: f64,
+    /// The value that would have been normal, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expected>,
+    /// The unit of the values (UCUM); empty if nobody knows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
 }
 
 /// A prediction.

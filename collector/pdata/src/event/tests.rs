@@ -74,6 +74,16 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn score()(
+        (time, series, unit) in (time(), attributes(), text()),
+        (value, score) in (double(), double()),
+        expected in option::of((double(), double(), double()).prop_map(|(low, mid, high)| Expected { low, mid, high })),
+    ) -> Event {
+        Event::Score(Score { time, series, value, score, expected, unit })
+    }
+}
+
+prop_compose! {
     fn log_detail()(
         kind in prop_oneof![Just(LogKind::NewTemplate), Just(LogKind::Burst), Just(LogKind::ServiceSilence)],
         (template_id, template, class) in (option::of(text()), option::of(text()), option::of(text())),
@@ -125,8 +135,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         3 => anomaly(),
         3 => incident(),
-        1 => (time(), attributes(), double(), double())
-            .prop_map(|(time, series, value, score)| Event::Score(Score { time, series, value, score })),
+        1 => score(),
         1 => (time(), text(), text(), attributes(), text(), vec(point, 0..3)).prop_map(
             |(time, service, name, attributes, model, points)| Event::Forecast(Forecast {
                 time, service, name, attributes, model, points,

@@ -111,7 +111,35 @@ fn score_of(label: &Label, point: &Point, scored: &Scored) -> Score {
     let mut series = label.attributes();
     series.insert("service.name".to_owned(), Value::from(&*label.service));
     series.insert("name".to_owned(), Value::from(&*label.name));
-    Score { time: point.time, series, value: point.value, score: scored.score }
+    let verdict = &scored.verdict;
+    Score {
+        time: point.time,
+        series,
+        value: point.value,
+        score: scored.score,
+        // The first points have nothing to be compared with.
+        expected: (verdict.low < verdict.high).then_some(Expected {
+            low: verdict.low,
+            mid: verdict.mid,
+            high: verdict.high,
+        }),
+        unit: ucum(label.nature.unit).to_owned(),
+    }
+}
+
+/// The unit as it is written in telemetry; empty if it is none.
+const fn ucum(unit: Unit) -> &'static str {
+    match unit {
+        Unit::None => "",
+        Unit::Seconds => "s",
+        Unit::Milliseconds => "ms",
+        Unit::Microseconds => "us",
+        Unit::Nanoseconds => "ns",
+        Unit::Bytes => "By",
+        Unit::BytesPerSecond => "By/s",
+        Unit::Ratio => "1",
+        Unit::PerSecond => "1/s",
+    }
 }
 
 fn anomaly(named: &Named, point: &Point, scored: &Scored, phase: Phase, settings: &Settings) -> Anomaly {
