@@ -29,7 +29,7 @@ pub struct Config {
     /// How often a departure that goes on is reported again.
     pub repeat_interval: Duration,
     /// How many series are watched at most. When there are more, those not seen lately are forgotten. A series takes
-    /// about 1 KiB.
+    /// about 2 KiB, and 1 KiB more if it has a daily and a weekly rhythm.
     pub max_series: usize,
     /// How many services are watched at most in spans and logs.
     pub max_services: usize,

@@ -3,10 +3,13 @@
 //! A detector judges a point before it learns from it. Opinions are deviations in standard deviations, divided by the
 //! series' own tail ([`Tail`]), so that they can be compared; the strongest one counts. To add a detector, implement
 //! [`Detector`] and give [`Ensemble`] a field.
+//!
+//! These decide what is reported. [`Novelty`](super::novelty::Novelty) tells them what is usual at this time and adds its opinions.
 
 use serde::{Deserialize, Serialize};
 
-use super::level::{FIRST_MOVE, Level, Tail, learning_rate};
+use super::level::{FIRST_MOVE, Level, MEAN_DEVIATION_TO_SIGMA, Tail, learning_rate};
+use super::novelty::{NOVEL, NOVELTIES, Novel};
 use super::point::Point;
 
 /// Nothing is more surprising than this: beyond it, numbers only say how small the spread was. They still rank points.
@@ -185,9 +188,11 @@ pub struct Ensemble {
 }
 
 /// How many detectors an [`Ensemble`] has.
-pub const DETECTORS: usize = 3;
+const ENSEMBLE: usize = 3;
+/// How many detectors look at a series.
+pub const DETECTORS: usize = ENSEMBLE + NOVELTIES;
 
-/// What the ensemble thinks of one point.
+/// What the detectors think of one point.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Verdict {
     /// The strongest opinion; positive above.
@@ -200,6 +205,25 @@ pub struct Verdict {
     pub mid: f64,
     /// The usual range's upper end.
     pub high: f64,
+}
+
+impl Verdict {
+    /// Takes in how new the point is. What is usual at this time of the day or week is not out of the ordinary, however far it is
+    /// from the level; `threshold` is how many deviations are.
+    pub fn consider(&mut self, novel: &Novel, point: &Point, frame: &Frame, threshold: f64) {
+        for (opinion, (name, digits)) in self.opinions[ENSEMBLE..].iter_mut().zip(novel.opinions) {
+            // So that as many deviations are out of the ordinary as digits are.
+            *opinion = (name, digits * threshold / NOVEL);
+        }
+        let Some(usual) = novel.usual else { return };
+        let sigma = (usual.error * MEAN_DEVIATION_TO_SIGMA).max(frame.floor(usual.value, point));
+        let deviation = (point.value - usual.value) / sigma;
+        if deviation.abs() < self.deviation.abs() {
+            self.deviation = deviation;
+            (self.low, self.mid, self.high) =
+                (usual.value - 3.0 * sigma, usual.value, usual.value + 3.0 * sigma);
+        }
+    }
 }
 
 impl Ensemble {
@@ -221,11 +245,12 @@ impl Ensemble {
         let level = limited(self.level.judge(point, frame));
         let recent = limited(self.recent.judge(point, frame));
         let difference = limited(self.difference.judge(point, frame));
-        let opinions = [
+        let mut opinions = [("", 0.0); DETECTORS];
+        opinions[..ENSEMBLE].copy_from_slice(&[
             (Drift::<120>::NAME, level.deviation),
             (Drift::<15>::NAME, recent.deviation),
             (Difference::NAME, difference.deviation),
-        ];
+        ]);
         let strongest = combine(level.deviation, recent.deviation, difference.deviation);
         let range = if recent.sigma.1 < level.sigma.1 { recent } else { level };
         Verdict {

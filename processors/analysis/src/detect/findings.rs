@@ -116,7 +116,7 @@ fn score_of(label: &Label, point: &Point, scored: &Scored) -> Score {
         time: point.time,
         series,
         value: point.value,
-        score: scored.score,
+        score: scored.rank,
         // The first points have nothing to be compared with.
         expected: (verdict.low < verdict.high).then_some(Expected {
             low: verdict.low,

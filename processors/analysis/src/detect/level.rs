@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Mean absolute deviation of a normal variable times this is its standard deviation.
-const MEAN_DEVIATION_TO_SIGMA: f64 = 1.253_314_137;
+pub(super) const MEAN_DEVIATION_TO_SIGMA: f64 = 1.253_314_137;
 /// A point further off than this many deviations counts as if it were this far.
 const CLIP: f64 = 2.5;
 /// How odd the first move of a series that never moved is, in standard deviations: odd, but no proof.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::ensemble::{Ensemble, Frame, MOST_SURPRISING, Verdict};
 use super::episode::Episode;
 use super::level::Level;
+use super::novelty::{NOVEL, Novelty};
 use super::point::{Direction, Nature, Point};
 
 /// How detection behaves; the same for all series of a table.
@@ -60,8 +61,10 @@ pub enum Ignored {
 /// What came of a point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scored {
-    /// In (0, 1); 0.5 is just out of the ordinary.
+    /// In (0, 1); 0.5 is just out of the ordinary. By the deviation that counts, as reports are.
     pub score: f64,
+    /// In (0, 1): how new the point is to the series, which ranks points better. 0.5 is 3 digits of rarity.
+    pub rank: f64,
     /// Size of the deviation that counts, capped at [`MOST_SURPRISING`]: 0 if it goes the harmless way.
     pub surprise: f64,
     /// What the detectors think.
@@ -86,6 +89,7 @@ pub struct Series {
     seen: u32,
     first: Option<Box<[f64; FIRST]>>,
     ensemble: Ensemble,
+    novelty: Option<Box<Novelty>>,
     /// Running mean and mean deviation of everything, without robustness: where the series is now.
     here: Here,
     /// Leaky count of points out of the ordinary, and since when.
@@ -111,6 +115,7 @@ impl Default for Series {
             seen: 0,
             first: Some(Box::default()),
             ensemble: Ensemble::default(),
+            novelty: None,
             here: Here::default(),
             outside: 0.0,
             outside_since: Timestamp::default(),
@@ -135,19 +140,22 @@ impl Series {
         }
         let frame = Frame { steps, unit_floor: nature.unit_floor };
         let mut verdict = self.ensemble.judge(&point, &frame);
+        let novel = self.novelty.get_or_insert_default().observe(point.time, point.value);
+        verdict.consider(&novel, &point, &frame, settings.threshold);
         if self.lowest >= 0.0 {
             verdict.low = verdict.low.max(0.0);
         }
         let warm = self.is_warm(settings);
         let out = verdict.deviation.abs() >= settings.threshold;
         let settled = self.learn(&point, &frame, out, settings);
-        let harmless = settled || (nature.direction == Direction::Up && verdict.deviation < 0.0);
-        let surprise = if harmless { 0.0 } else { verdict.deviation.abs() };
+        let fallen = nature.direction == Direction::Up && verdict.deviation < 0.0;
+        let surprise = if settled || fallen { 0.0 } else { verdict.deviation.abs() };
+        let rank = score(if fallen { 0.0 } else { novel.digits }, NOVEL);
         let score = score(surprise, settings.threshold);
         let surprise = surprise.min(MOST_SURPRISING);
         let phase =
             if warm { self.episode.observe(point.time, surprise, self.interval, settings) } else { None };
-        Ok(Scored { score, surprise, verdict, warm, phase })
+        Ok(Scored { score, rank, surprise, verdict, warm, phase })
     }
 
     /// Whether enough was seen to know what is usual: enough points, and over long enough. Neighbours within seconds resemble
@@ -209,7 +217,8 @@ impl Series {
             self.first = None;
         }
         let verdict = Verdict { low: mid, mid, high: mid, ..Verdict::default() };
-        Some(Scored { score: score(0.0, 1.0), surprise: 0.0, verdict, warm: false, phase: None })
+        let score = score(0.0, 1.0);
+        Some(Scored { score, rank: score, surprise: 0.0, verdict, warm: false, phase: None })
     }
 
     /// Returns whether the point belongs to another normal than the ones before.

@@ -120,7 +120,7 @@ pub struct Watcher {
 }
 
 /// Counts up when the layout of anything below changes.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 #[derive(Serialize)]
 struct Writing<'a> {
