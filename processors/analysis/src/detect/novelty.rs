@@ -10,7 +10,7 @@
 //! - [`SEQUENCE`]: whether values like this one are known to follow values like that of twenty points ago.
 //!
 //! They are joined by a norm between sum and maximum, so that one that is sure suffices, and several that are nearly sure do, too. What
-//! was as new at this time of the day on earlier days is less new now ([`Habit`]).
+//! was as new at this time of the day on earlier days is less new now.
 
 use pdata::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! What a series usually is at this time of the day and of the week.
 //!
-//! A [`Profile`] holds the usual value for each part of a period, in two bytes each. It is tried on every series that has lived long
+//! A profile holds the usual value for each part of a period, in two bytes each. It is tried on every series that has lived long
 //! enough and kept while it foretells better than the level does; otherwise it is dropped and tried again much later, so that
 //! only series with a rhythm pay for one. The time is that of the points, so a replay finds the same.
 
