@@ -99,6 +99,7 @@ async fn telemetry_and_events_stand_in_order_one_a_line() {
         score: 0.5,
         expected: None,
         unit: String::new(),
+        why: Vec::new(),
     };
     let events = vec![change("one"), Event::Score(score)];
     write(&config, &[logs(&["a", "b\nc"]), Batch::events(events.clone()), logs(&[]), logs(&["d"])]).await;

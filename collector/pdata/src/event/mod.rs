@@ -151,6 +151,9 @@ pub struct Score {
     /// The unit of the values (UCUM); empty if nobody knows.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unit: String,
+    /// What contributed how much, where several series are scored together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<Contribution>,
 }
 
 /// A prediction.

@@ -63,7 +63,7 @@ prop_compose! {
         (phase, onset) in (option::of(phase()), option::of(time())),
         (score, observed, low, mid, high) in (double(), double(), double(), double(), double()),
         detectors in btree_map(text(), double(), 0..3),
-        why in vec((text(), double()).prop_map(|(feature, share)| Contribution { feature, share }), 0..3),
+        why in why(),
         log in option::of(log_detail()),
     ) -> Event {
         Event::Anomaly(Anomaly {
@@ -78,8 +78,9 @@ prop_compose! {
         (time, series, unit) in (time(), attributes(), text()),
         (value, score) in (double(), double()),
         expected in option::of((double(), double(), double()).prop_map(|(low, mid, high)| Expected { low, mid, high })),
+        why in why(),
     ) -> Event {
-        Event::Score(Score { time, series, value, score, expected, unit })
+        Event::Score(Score { time, series, value, score, expected, unit, why })
     }
 }
 
@@ -123,6 +124,10 @@ prop_compose! {
             changes, merged_into, summary,
         })
     }
+}
+
+fn why() -> impl Strategy<Value = Vec<Contribution>> {
+    vec((text(), double()).prop_map(|(feature, share)| Contribution { feature, share }), 0..3)
 }
 
 fn event() -> impl Strategy<Value = Event> {

@@ -32,7 +32,7 @@ pub struct Label {
 }
 
 impl Label {
-    fn attributes(&self) -> Map<String, Value> {
+    pub(super) fn attributes(&self) -> Map<String, Value> {
         let text = |(key, value): &(Box<str>, Box<str>)| (key.to_string(), Value::String(value.to_string()));
         self.attributes.iter().map(text).collect()
     }
@@ -54,6 +54,12 @@ pub struct Findings {
     pub events: Vec<Event>,
     /// Whether every scored point becomes an event, too.
     pub emit_scores: bool,
+    /// Whether a point whose series is part of a vector does, too.
+    pub emit_series_scores: bool,
+    /// Whether the vector of the resource that is looked at has scores of its own.
+    pub(super) in_vector: bool,
+    /// Frames of vectors that were judged.
+    pub vectors: u64,
     /// Points that were scored.
     pub scored: u64,
     /// Points that were not looked at.
@@ -66,19 +72,20 @@ impl Findings {
         Self { emit_scores, ..Self::default() }
     }
 
-    /// Shows a series its next point and notes what comes of it.
-    pub fn observe(&mut self, named: &mut Named, point: Point, settings: &Settings) {
+    /// Shows a series its next point and notes what comes of it. Gives what was thought of it, if it was looked at.
+    pub fn observe(&mut self, named: &mut Named, point: Point, settings: &Settings) -> Option<Scored> {
         let Ok(scored) = named.series.observe(point, named.label.nature, settings) else {
             self.ignored += 1;
-            return;
+            return None;
         };
         self.scored += 1;
-        if self.emit_scores {
+        if self.emit_scores && (self.emit_series_scores || !self.in_vector) {
             self.events.push(Event::Score(score_of(&named.label, &point, &scored)));
         }
         if let Some(phase) = scored.phase {
             self.events.push(Event::Anomaly(anomaly(named, &point, &scored, phase, settings)));
         }
+        Some(scored)
     }
 
     /// Ends the episode of a series that has ended.
@@ -124,6 +131,7 @@ fn score_of(label: &Label, point: &Point, scored: &Scored) -> Score {
             high: verdict.high,
         }),
         unit: ucum(label.nature.unit).to_owned(),
+        why: Vec::new(),
     }
 }
 

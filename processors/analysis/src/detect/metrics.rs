@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use pdata::Metrics;
 use pdata::event::Source;
 use pdata::view::{
     Attributes, BucketsView, ExponentialHistogramPointView, HistogramPointView, MetricKind, MetricView,
-    NumberPointView, ResourceView, SummaryPointView, Temporality,
+    NumberPointView, ResourceMetricsView, ResourceView, SummaryPointView, Temporality,
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +14,7 @@ use super::findings::{Findings, Label};
 use super::point::{Direction, Nature, Point, Unit};
 use super::rates::{Growth, Recent, Total};
 use super::red::{OWN_SPREAD, least_quantile};
+use super::vectors::Reading;
 use super::watcher::{Resource, SeriesTable};
 use crate::identity::Identity;
 use crate::table::Table;
@@ -31,38 +31,45 @@ pub struct Memory {
 /// Fewer values than this have no meaningful quantiles.
 const FEWEST: u64 = 5;
 
+/// Where metrics go.
+#[derive(Debug)]
+pub struct Into<'a> {
+    /// Their series.
+    pub series: &'a mut SeriesTable,
+    /// What totals and histograms looked like before.
+    pub memories: &'a mut Table<Memory>,
+    /// What was read and scored of the resource.
+    pub readings: &'a mut Vec<Reading>,
+    /// What was found.
+    pub findings: &'a mut Findings,
+}
+
 /// One metric of one resource, on its way into the series table.
-struct Stream<'a, 'b> {
+struct Stream<'a, 'b, 'c> {
     resource: &'b Resource<'a>,
     metric: MetricView<'a>,
     identity: Identity,
     unit: Unit,
-    series: &'b mut SeriesTable,
-    memories: &'b mut Table<Memory>,
-    findings: &'b mut Findings,
+    into: &'b mut Into<'c>,
 }
 
-/// Reads all metrics of a batch. `wanted` decides by metric name.
-pub fn read(
-    metrics: &Metrics,
-    series: &mut SeriesTable,
-    memories: &mut Table<Memory>,
-    findings: &mut Findings,
+/// Reads all metrics of a resource. `wanted` decides by metric name.
+pub fn read<'a>(
+    group: ResourceMetricsView<'a>,
+    resource: &Resource<'a>,
+    into: &mut Into<'_>,
     wanted: &dyn Fn(&str) -> bool,
 ) {
-    for group in metrics.view().resources() {
-        let resource = Resource::read(group.resource());
-        for metric in group.scopes().flat_map(|scope| scope.metrics()) {
-            if wanted(metric.name()) {
-                let identity = resource.identity.text(metric.name());
-                let unit = Unit::parse(metric.unit());
-                Stream { resource: &resource, metric, identity, unit, series, memories, findings }.read();
-            }
+    for metric in group.scopes().flat_map(|scope| scope.metrics()) {
+        if wanted(metric.name()) {
+            let identity = resource.identity.text(metric.name());
+            let unit = Unit::parse(metric.unit());
+            Stream { resource, metric, identity, unit, into }.read();
         }
     }
 }
 
-impl<'a> Stream<'a, '_> {
+impl<'a> Stream<'a, '_, '_> {
     fn read(&mut self) {
         let delta = self.metric.temporality() == Temporality::Delta;
         match self.metric.kind() {
@@ -96,7 +103,7 @@ impl<'a> Stream<'a, '_> {
     fn counter(&mut self, point: NumberPointView<'a>) {
         let (Some(value), false) = (point.value(), point.no_recorded_value()) else { return };
         let own = self.own(point.attributes());
-        let memory = self.memories.entry(own.id, Memory::default).0;
+        let memory = self.into.memories.entry(own.id, Memory::default).0;
         let delta = self.metric.temporality() == Temporality::Delta;
         let take = if delta { Total::delta } else { Total::cumulative };
         if let Some(growth) = take(&mut memory.total, point.start_time(), point.time(), value.as_f64()) {
@@ -113,7 +120,7 @@ impl<'a> Stream<'a, '_> {
     fn restarts(&mut self, point: NumberPointView<'a>) {
         let (Some(value), false) = (point.value(), point.no_recorded_value()) else { return };
         let own = self.own(point.attributes());
-        let memory = self.memories.entry(own.id, Memory::default).0;
+        let memory = self.into.memories.entry(own.id, Memory::default).0;
         // What a process's own start time says about it does not hold for who counts its restarts.
         let growth = memory.total.cumulative(pdata::Timestamp::default(), point.time(), value.as_f64());
         if let Some(growth) = growth {
@@ -155,7 +162,7 @@ impl<'a> Stream<'a, '_> {
 
     fn distribution(&mut self, own: &Own<'a>, head: &Head, buckets: Option<Buckets>) {
         let delta = self.metric.temporality() == Temporality::Delta;
-        let memory = self.memories.entry(own.id, Memory::default).0;
+        let memory = self.into.memories.entry(own.id, Memory::default).0;
         let take = if delta { Total::delta } else { Total::cumulative };
         let growth = take(&mut memory.total, head.start, head.time, head.count as f64);
         let sum = head.sum.and_then(|sum| take(&mut memory.sum, head.start, head.time, sum));
@@ -210,7 +217,7 @@ impl<'a> Stream<'a, '_> {
             return;
         }
         let own = self.own(point.attributes());
-        let memory = self.memories.entry(own.id, Memory::default).0;
+        let memory = self.into.memories.entry(own.id, Memory::default).0;
         let growth = memory.total.cumulative(point.start_time(), point.time(), point.count() as f64);
         if let Some(growth) = growth {
             let rate = Point::new(point.time(), growth.rate()).with_noise(growth.counting_noise());
@@ -255,7 +262,11 @@ impl<'a> Stream<'a, '_> {
             let (service, source) = (Arc::clone(&resource.service), Source::Metric);
             Label { service, source, name: name.into(), subject: subject.into(), attributes, nature }
         };
-        self.series.observe(id, label, point, self.findings);
+        let scored = self.into.series.observe(id, label, point, self.into.findings);
+        if let Some(scored) = scored {
+            let Point { time, value, .. } = point;
+            self.into.readings.push(Reading { id, time, value, surprise: scored.surprise, nature });
+        }
     }
 }
 

@@ -22,6 +22,7 @@ pub mod spans;
 pub mod templates;
 #[cfg(test)]
 mod tests;
+pub mod vectors;
 pub mod watcher;
 pub mod windows;
 

@@ -9,9 +9,10 @@ use super::findings::{Findings, Label, Named};
 use super::logs::LogWindows;
 use super::metrics::{KEYS, Memory};
 use super::point::Point;
-use super::series::{Series, Settings};
+use super::series::{Scored, Series, Settings};
 use super::spans::SpanWindows;
 use super::templates;
+use super::vectors::{self, SavedVectors, Vectors};
 use crate::identity::Identity;
 use crate::logs::anomaly::{self, LogWatch};
 use crate::snapshot::{self, SnapshotError};
@@ -48,14 +49,31 @@ impl SeriesTable {
         Self { table: Table::new(capacity), settings, newest: Timestamp::default(), sweep: 0 }
     }
 
-    /// Shows the series `id` its next point.
-    pub fn observe(&mut self, id: u64, label: impl FnOnce() -> Label, point: Point, findings: &mut Findings) {
+    /// Shows the series `id` its next point. Gives what was thought of it, if it was looked at.
+    pub fn observe(
+        &mut self,
+        id: u64,
+        label: impl FnOnce() -> Label,
+        point: Point,
+        findings: &mut Findings,
+    ) -> Option<Scored> {
         self.newest = self.newest.max(point.time);
         let (named, evicted) = self.table.entry(id, || Named { label: label(), series: Series::default() });
-        findings.observe(named, point, &self.settings);
+        let scored = findings.observe(named, point, &self.settings);
         if let Some(mut evicted) = evicted {
             findings.end(&mut evicted);
         }
+        scored
+    }
+
+    /// What the series `id` is called.
+    pub fn label(&self, id: u64) -> Option<&Label> {
+        self.table.get(id).map(|named| &named.label)
+    }
+
+    /// The newest time of any point.
+    pub const fn newest(&self) -> Timestamp {
+        self.newest
     }
 
     /// How many series there are.
@@ -112,6 +130,11 @@ pub struct Watcher {
     limits: Limits,
     log_settings: Option<anomaly::Settings>,
     series: SeriesTable,
+    settings: Settings,
+    vector_settings: vectors::Settings,
+    vectors: Vectors,
+    /// Scratch: what came of the metrics of one resource.
+    readings: Vec<vectors::Reading>,
     memories: Table<Memory>,
     spans: SpanWindows,
     logs: LogWindows,
@@ -126,6 +149,7 @@ const VERSION: u32 = 5;
 struct Writing<'a> {
     series: &'a Table<Named>,
     newest: Timestamp,
+    vectors: &'a Vectors,
     memories: &'a Table<Memory>,
     spans: &'a SpanWindows,
     logs: &'a LogWindows,
@@ -136,6 +160,7 @@ struct Writing<'a> {
 struct Reading {
     series: Saved<Named>,
     newest: Timestamp,
+    vectors: SavedVectors,
     memories: Saved<Memory>,
     spans: super::spans::SavedSpans,
     logs: super::logs::SavedLogs,
@@ -146,7 +171,12 @@ impl Watcher {
     /// Knows nothing yet. With settings for it log records are watched by template, class and severity, without only their error
     /// and warning rates.
     pub fn new(limits: Limits, settings: Settings, templates: Option<anomaly::Settings>) -> Self {
+        let vector_settings = vectors::Settings::default();
         Self {
+            settings,
+            vectors: Vectors::new(vector_settings.clone(), settings),
+            vector_settings,
+            readings: Vec::new(),
             limits,
             log_settings: templates,
             series: SeriesTable::new(limits.series, settings),
@@ -157,9 +187,29 @@ impl Watcher {
         }
     }
 
+    /// The same, with metrics that belong together watched as `settings` say.
+    #[must_use]
+    pub fn with_vectors(mut self, settings: vectors::Settings) -> Self {
+        self.vectors = Vectors::new(settings.clone(), self.settings);
+        self.vector_settings = settings;
+        self
+    }
+
     /// Looks at metrics. `wanted` decides by metric name.
     pub fn metrics(&mut self, metrics: &Metrics, wanted: &dyn Fn(&str) -> bool, findings: &mut Findings) {
-        super::metrics::read(metrics, &mut self.series, &mut self.memories, findings, wanted);
+        for group in metrics.view().resources() {
+            let resource = Resource::read(group.resource());
+            findings.in_vector = self.vectors.is_judged(&resource);
+            let mut into = super::metrics::Into {
+                series: &mut self.series,
+                memories: &mut self.memories,
+                readings: &mut self.readings,
+                findings,
+            };
+            super::metrics::read(group, &resource, &mut into, wanted);
+            findings.in_vector = false;
+            self.vectors.observe(&resource, &mut self.readings, &self.series, findings);
+        }
     }
 
     /// Looks at spans.
@@ -183,12 +233,14 @@ impl Watcher {
             templates::tick(now, watch, findings);
         }
         self.series.sweep(findings);
+        self.vectors.sweep(self.series.newest(), &self.series, findings);
     }
 
     /// The input has ended: closes all windows.
     pub fn finish(&mut self, findings: &mut Findings) {
         self.spans.finish(&mut self.series, findings);
         self.logs.finish(&mut self.series, findings);
+        self.vectors.finish(&self.series, findings);
         if let Some(watch) = &mut self.templates {
             templates::report(watch.finish(), findings);
         }
@@ -202,6 +254,11 @@ impl Watcher {
     /// How many series had to make room so far.
     pub const fn evicted(&self) -> u64 {
         self.series.evicted()
+    }
+
+    /// The metrics that are seen together.
+    pub const fn vectors(&self) -> &Vectors {
+        &self.vectors
     }
 
     /// How many spans and records came after their window was closed.
@@ -227,6 +284,7 @@ impl Watcher {
         let state = Writing {
             series: &self.series.table,
             newest: self.series.newest,
+            vectors: &self.vectors,
             memories: &self.memories,
             spans: &self.spans,
             logs: &self.logs,
@@ -243,6 +301,7 @@ impl Watcher {
         let saved: Reading = snapshot::decode(VERSION, snapshot)?;
         self.series.table = saved.series.into_table(self.limits.series);
         self.series.newest = saved.newest;
+        self.vectors = saved.vectors.into_vectors(self.vector_settings.clone(), self.settings);
         self.memories = saved.memories.into_table(self.limits.series);
         self.spans = saved.spans.into_windows(self.limits);
         self.logs = saved.logs.into_windows(self.limits);

@@ -1,0 +1,174 @@
+//! What a vector's detectors have learned: one model of what is usual, replaced as a whole now and then.
+
+use serde::{Deserialize, Serialize};
+
+use super::Detector;
+use super::frame::Metric;
+use super::kmeans::KMeans;
+use super::linear::Symmetric;
+use super::moments::Moments;
+use super::projection::{self, Projection};
+use super::sample::Sample;
+
+/// Further out than this many standard deviations is all the same.
+const CLIP: f64 = 30.0;
+/// A metric that never moved has no scale to measure its first move by: it is this many standard deviations, odd but no proof.
+const FIRST_MOVE: f32 = 10.0;
+/// A metric of which fewer values are known says nothing yet.
+const FEW: f64 = 30.0;
+/// A residual counts as at most this many of its usual sizes.
+const LARGEST_RESIDUAL: f32 = 50.0;
+
+/// Means and standard deviations.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Standard {
+    mean: Vec<f64>,
+    /// 0 if it never moved, negative if the metric is too new.
+    deviation: Vec<f64>,
+}
+
+impl Standard {
+    fn new(moments: &Moments, metrics: &[Metric]) -> Self {
+        let deviation = |at: usize| {
+            if moments.seen(at) < FEW {
+                return -1.0;
+            }
+            moments.covariance(at, at).sqrt().max(metrics[at].floor(moments.mean(at)))
+        };
+        let n = moments.len();
+        Self { mean: (0..n).map(|at| moments.mean(at)).collect(), deviation: (0..n).map(deviation).collect() }
+    }
+
+    /// A value in standard deviations from its mean.
+    pub(super) fn of(&self, at: usize, value: f64) -> f32 {
+        let (Some(mean), Some(&deviation)) = (self.mean.get(at), self.deviation.get(at)) else { return 0.0 };
+        let departure = value - mean;
+        if deviation > 0.0 {
+            (departure / deviation).clamp(-CLIP, CLIP) as f32
+        } else if deviation < 0.0 || departure == 0.0 {
+            0.0
+        } else {
+            FIRST_MOVE.copysign(departure as f32)
+        }
+    }
+
+    /// The position is another metric from now on.
+    fn reset(&mut self, at: usize) {
+        if let Some(deviation) = self.deviation.get_mut(at) {
+            *deviation = -1.0;
+        }
+    }
+}
+
+/// Everything that was learned at one time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Model {
+    standard: Standard,
+    relations: Option<Projection>,
+    pca: Option<Projection>,
+    kmeans: Option<KMeans>,
+}
+
+/// A frame as the model sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen<'a> {
+    /// The metrics.
+    pub(super) metrics: &'a [Metric],
+    /// Their values in standard deviations; 0 if unknown.
+    pub(super) z: &'a [f32],
+}
+
+impl Model {
+    /// Learns. `sample` is needed for detectors that say so.
+    pub(super) fn fit(
+        moments: &Moments,
+        metrics: &[Metric],
+        sample: &Sample,
+        wanted: &[Detector],
+        seed: u64,
+    ) -> Self {
+        let standard = Standard::new(moments, metrics);
+        let wants = |detector| wanted.contains(&detector);
+        let correlation = |i: usize, j: usize| {
+            let (a, b) = (standard.deviation[i], standard.deviation[j]);
+            match a > 0.0 && b > 0.0 {
+                true => moments.covariance(i, j) / (a * b),
+                false => f64::from(i == j),
+            }
+        };
+        let linear = wants(Detector::Relations) || wants(Detector::Pca);
+        let correlations = linear.then(|| Symmetric::from_fn(moments.len(), correlation));
+        let rows = if wanted.iter().any(|detector| detector.needs_frames()) {
+            sample.standardised(|at, value| standard.of(at, value))
+        } else {
+            Vec::new()
+        };
+        let with = |detector| correlations.as_ref().filter(|_| wants(detector));
+        Self {
+            relations: with(Detector::Relations).and_then(projection::relations),
+            pca: with(Detector::Pca).map(projection::principal_components),
+            kmeans: if wants(Detector::Kmeans) { KMeans::fit(&rows, seed) } else { None },
+            standard,
+        }
+    }
+
+    /// The values of a frame in standard deviations.
+    pub(super) fn standardise(&self, metrics: &[Metric], z: &mut Vec<f32>) {
+        z.clear();
+        let value = |(at, metric): (usize, &Metric)| {
+            if metric.is_known() { self.standard.of(at, metric.last) } else { 0.0 }
+        };
+        z.extend(metrics.iter().enumerate().take(self.standard.mean.len()).map(value));
+    }
+
+    /// The position is another metric from now on.
+    pub(super) fn reset(&mut self, at: usize) {
+        self.standard.reset(at);
+    }
+
+    /// What a detector thinks of each metric: squares, which add up to its energy. `None` if it has learned nothing yet.
+    pub(super) fn judge(&self, detector: Detector, seen: &Seen<'_>, parts: &mut Vec<f32>) -> Option<f64> {
+        parts.clear();
+        match detector {
+            Detector::Relations => residuals(self.relations.as_ref()?, seen, parts),
+            Detector::Pca => residuals(self.pca.as_ref()?, seen, parts),
+            Detector::Kmeans => {
+                let state = self.kmeans.as_ref()?.nearest(seen.z);
+                let distances = seen.z.iter().zip(state).map(|(z, state)| z - state);
+                squares(distances, seen, parts);
+            }
+            Detector::Series => {
+                let own = |metric: &Metric| if metric.is_fresh() { metric.surprise } else { 0.0 };
+                parts.extend(seen.metrics.iter().map(|metric| own(metric).min(CLIP as f32).powi(2)));
+            }
+        }
+        Some(parts.iter().map(|part| f64::from(*part)).sum())
+    }
+
+    /// What metric `at` should be by the others, lower end, middle and upper end, at three usual sizes of the residual.
+    pub(super) fn expected(&self, at: usize, seen: &Seen<'_>) -> Option<(f64, f64, f64)> {
+        let (mean, deviation) = (*self.standard.mean.get(at)?, self.standard.deviation.get(at)?.max(0.0));
+        let z = *seen.z.get(at)?;
+        let (residual, size) = match &self.relations {
+            Some(relations) => (relations.residual(at, seen.z), relations.size(at)),
+            None => (z, 1.0),
+        };
+        let mid = mean + deviation * f64::from(z - residual * size);
+        let reach = 3.0 * deviation * f64::from(size);
+        Some((mid - reach, mid, mid + reach))
+    }
+}
+
+fn residuals(projection: &Projection, seen: &Seen<'_>, parts: &mut Vec<f32>) {
+    squares((0..seen.z.len()).map(|at| projection.residual(at, seen.z)), seen, parts);
+}
+
+/// Squares of residuals; falls of what may only rise do not count.
+fn squares(residuals: impl Iterator<Item = f32>, seen: &Seen<'_>, parts: &mut Vec<f32>) {
+    let square = |(residual, metric): (f32, &Metric)| {
+        let harmless = metric.only_up && residual < 0.0;
+        let size = if harmless { 0.0 } else { residual.abs().min(LARGEST_RESIDUAL) };
+        size * size
+    };
+    parts.extend(residuals.zip(seen.metrics).map(square));
+}
