@@ -28,6 +28,7 @@ fn score(minute_of: u64, name: &str, score: f64) -> Event {
         score,
         expected: None,
         unit: String::new(),
+        why: Vec::new(),
     })
 }
 

@@ -25,8 +25,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(argument) = arguments.next() {
         if argument == "--detectors" {
             let names = arguments.next().unwrap_or_default();
-            settings.detectors =
-                vectors::Detector::ALL.into_iter().filter(|one| names.split(',').any(|name| name == one.name())).collect();
+            settings.detectors = vectors::Detector::ALL
+                .into_iter()
+                .filter(|one| names.split(',').any(|name| name == one.name()))
+                .collect();
         } else {
             files.push(argument);
         }
@@ -48,7 +50,8 @@ fn score(
     let text = std::fs::read_to_string(file)?;
     let mut lines = text.lines();
     let names: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
-    let mut watcher = Watcher::new(Limits::default(), Settings::default(), None).with_vectors(settings.clone());
+    let mut watcher =
+        Watcher::new(Limits::default(), Settings::default(), None).with_vectors(settings.clone());
     let (mut points, mut took) = (0, Duration::ZERO);
     let mut slowest = Vec::new();
     for line in lines {
@@ -74,7 +77,12 @@ fn score(
     slowest.sort_unstable();
     let each = took.as_nanos() / points.max(1) as u128;
     let at = |share: usize| slowest.get(slowest.len() * share / 1000).copied().unwrap_or_default();
-    eprintln!("{service}: {each} ns a point; a frame in {:?}, p99 {:?}, p99.9 {:?}", at(500), at(990), at(999));
+    eprintln!(
+        "{service}: {each} ns a point; a frame in {:?}, p99 {:?}, p99.9 {:?}",
+        at(500),
+        at(990),
+        at(999)
+    );
     Ok(())
 }
 

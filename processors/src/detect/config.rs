@@ -1,6 +1,6 @@
 //! Settings of the `detect` processor.
 
-use analysis::detect::{Limits, Settings};
+use analysis::detect::{Limits, Settings, vectors};
 use analysis::logs::anomaly;
 use config::{Duration, Invalid, Validate};
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -37,8 +37,68 @@ pub struct Config {
     pub max_operations: usize,
     /// How log records are watched.
     pub logs: LogsConfig,
-    /// Emits every point's score as an event, for benchmarks.
+    /// How metrics that belong together are watched.
+    pub vectors: VectorsConfig,
+    /// Emits every point's score as an event, for benchmarks. Of a resource whose metrics are watched together, it is one score for each
+    /// time.
     pub emit_scores: bool,
+    /// With `emit_scores`, emits the scores of every single series as well, where its resource's metrics are watched together.
+    pub emit_series_scores: bool,
+}
+
+/// How the metrics of one resource (a service's instance, a host) are watched together: a single one may be within its range and yet not go with the
+/// others any more.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct VectorsConfig {
+    /// What looks at them. With more than one their opinions are weighed. Without any, metrics are only watched one by one.
+    pub detectors: Vec<VectorDetector>,
+    /// From how many metrics in one batch on a resource is watched that way.
+    pub min_metrics: usize,
+    /// How many metrics of a resource at most, from 2 to 256: the first ones that are seen. Time and memory for each metric grow with their number.
+    pub max_metrics: usize,
+    /// How many resources are watched that way at most. When there are more, those not seen lately are forgotten.
+    pub max_resources: usize,
+    /// A departure that lasts this long, and for at least 500 scrapes, is learned from.
+    pub adapt_after: Duration,
+}
+
+/// A detector for metrics that belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VectorDetector {
+    /// Each metric as all the others predict it (ridge regression).
+    Relations,
+    /// What the principal components that explain 80 % do not explain.
+    Pca,
+    /// Distance to the nearest of six usual states.
+    Kmeans,
+    /// What each series' own detectors say, taken together.
+    Series,
+}
+
+impl From<VectorDetector> for vectors::Detector {
+    fn from(detector: VectorDetector) -> Self {
+        match detector {
+            VectorDetector::Relations => Self::Relations,
+            VectorDetector::Pca => Self::Pca,
+            VectorDetector::Kmeans => Self::Kmeans,
+            VectorDetector::Series => Self::Series,
+        }
+    }
+}
+
+impl Default for VectorsConfig {
+    fn default() -> Self {
+        let settings = vectors::Settings::default();
+        Self {
+            detectors: vec![VectorDetector::Relations, VectorDetector::Kmeans, VectorDetector::Series],
+            min_metrics: settings.min_metrics,
+            max_metrics: settings.max_metrics,
+            max_resources: settings.max_resources,
+            adapt_after: settings.adapt_after.into(),
+        }
+    }
 }
 
 /// How log records are watched: by template, class and severity. Put `drain`, and `log_classify` if you use it, in front of `detect`.
@@ -101,7 +161,9 @@ impl Default for Config {
             max_services: limits.services,
             max_operations: limits.operations,
             logs: LogsConfig::default(),
+            vectors: VectorsConfig::default(),
             emit_scores: false,
+            emit_series_scores: false,
         }
     }
 }
@@ -126,6 +188,17 @@ impl Config {
             series: self.max_series.div_ceil(shards),
             services: self.max_services.div_ceil(shards),
             operations: self.max_operations,
+        }
+    }
+
+    /// How one of `shards` parallel copies watches metrics that belong together.
+    pub(super) fn vectors(&self, shards: usize) -> vectors::Settings {
+        vectors::Settings {
+            detectors: self.vectors.detectors.iter().map(|detector| (*detector).into()).collect(),
+            max_resources: self.vectors.max_resources.div_ceil(shards.max(1)),
+            max_metrics: self.vectors.max_metrics,
+            min_metrics: self.vectors.min_metrics,
+            adapt_after: self.vectors.adapt_after.get(),
         }
     }
 
@@ -188,6 +261,19 @@ impl Validate for Config {
         let is_rate = (1e-6..=0.1).contains(&self.logs.false_discovery_rate);
         Invalid::unless(is_rate, "logs.false_discovery_rate", "must be from 0.000001 to 0.1")?;
         Invalid::unless(self.logs.max_templates > 0, "logs.max_templates", "must be at least 1")?;
+        self.vectors.validate()?;
         self.metrics().map(drop)
+    }
+}
+
+impl Validate for VectorsConfig {
+    fn validate(&self) -> Result<(), Invalid> {
+        let detectors = &self.detectors;
+        let twice = (1..detectors.len()).any(|at| detectors[..at].contains(&detectors[at]));
+        Invalid::unless(!twice, "vectors.detectors", "must name each detector once")?;
+        Invalid::unless(self.min_metrics >= 2, "vectors.min_metrics", "must be at least 2")?;
+        let fits = (self.min_metrics..=256).contains(&self.max_metrics);
+        Invalid::unless(fits, "vectors.max_metrics", "must be from `min_metrics` to 256")?;
+        Invalid::unless(self.max_resources > 0, "vectors.max_resources", "must be at least 1")
     }
 }

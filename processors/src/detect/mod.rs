@@ -4,7 +4,7 @@ mod config;
 #[cfg(test)]
 mod tests;
 
-use analysis::detect::{Findings, Watcher};
+use analysis::detect::{Findings, Watcher, vectors};
 use component::{
     Affinity, BuildError, ConfigSpec, Context, Counter, Gauge, Key, Output, ProcessError, Processor,
     ProcessorFactory, Stability,
@@ -12,7 +12,7 @@ use component::{
 use pdata::{Batch, SignalSet, Timestamp};
 
 use self::config::MetricNames;
-pub use self::config::{Config, LogsConfig, Watched};
+pub use self::config::{Config, LogsConfig, VectorDetector, VectorsConfig, Watched};
 
 /// Builds `detect` processors.
 pub const FACTORY: ProcessorFactory = ProcessorFactory {
@@ -36,6 +36,7 @@ struct Detect {
     metrics: MetricNames,
     signals: Vec<Watched>,
     emit_scores: bool,
+    emit_series_scores: bool,
     counters: Counters,
 }
 
@@ -46,6 +47,11 @@ struct Counters {
     evicted: Counter,
     late: Counter,
     series: Gauge,
+    vectors: Gauge,
+    vector_frames: Counter,
+    vector_late: Counter,
+    vector_crowded: Counter,
+    vectors_before: vectors::Counted,
     log_templates: Gauge,
     log_evicted: Counter,
     log_evicted_before: u64,
@@ -60,12 +66,18 @@ impl Detect {
                 config.limits(context.shards),
                 config.settings(),
                 config.templates(context.shards),
-            ),
+            )
+            .with_vectors(config.vectors(context.shards)),
             metrics,
             signals: config.signals.clone(),
             emit_scores: config.emit_scores,
+            emit_series_scores: config.emit_series_scores,
             counters: Counters::new(context),
         }
+    }
+
+    fn findings(&self) -> Findings {
+        Findings { emit_series_scores: self.emit_series_scores, ..Findings::new(self.emit_scores) }
     }
 
     fn look(&mut self, batch: &Batch, findings: &mut Findings) {
@@ -93,7 +105,7 @@ impl Detect {
 
 impl Processor for Detect {
     fn process(&mut self, batch: Batch, output: &mut Output) -> Result<(), ProcessError> {
-        let mut findings = Findings::new(self.emit_scores);
+        let mut findings = self.findings();
         self.look(&batch, &mut findings);
         output.emit(batch);
         self.emit(findings, output);
@@ -101,13 +113,13 @@ impl Processor for Detect {
     }
 
     fn tick(&mut self, now: Timestamp, output: &mut Output) {
-        let mut findings = Findings::new(self.emit_scores);
+        let mut findings = self.findings();
         self.watcher.tick(now, &mut findings);
         self.emit(findings, output);
     }
 
     fn flush(&mut self, _now: Timestamp, output: &mut Output) {
-        let mut findings = Findings::new(self.emit_scores);
+        let mut findings = self.findings();
         self.watcher.finish(&mut findings);
         self.emit(findings, output);
     }
@@ -150,6 +162,24 @@ impl Counters {
                 "Series that are watched.",
                 labels,
             ),
+            vectors: context.telemetry.gauge(
+                "otelcol_processor_detect_vectors",
+                "Resources whose metrics are watched together.",
+                labels,
+            ),
+            vector_frames: counter(
+                "otelcol_processor_detect_vector_frames",
+                "Times at which a resource's metrics were judged together.",
+            ),
+            vector_late: counter(
+                "otelcol_processor_detect_vector_late_points",
+                "Points that came after their resource's metrics of that time were judged.",
+            ),
+            vector_crowded: counter(
+                "otelcol_processor_detect_vector_crowded_points",
+                "Points of metrics that were too many to be judged together with their resource's others.",
+            ),
+            vectors_before: vectors::Counted::default(),
             log_templates: context.telemetry.gauge(
                 "otelcol_processor_detect_log_templates",
                 "Log templates that are watched.",
@@ -181,5 +211,11 @@ impl Counters {
         self.log_evicted_before = log_evicted;
         self.log_templates.set(watcher.log_templates() as f64);
         self.series.set(watcher.series() as f64);
+        self.vectors.set(watcher.vectors().len() as f64);
+        self.vector_frames.add(findings.vectors);
+        let counted = watcher.vectors().counted();
+        self.vector_late.add(counted.late.saturating_sub(self.vectors_before.late));
+        self.vector_crowded.add(counted.crowded.saturating_sub(self.vectors_before.crowded));
+        self.vectors_before = counted;
     }
 }

@@ -24,7 +24,7 @@ pub struct Reading {
     pub nature: Nature,
 }
 
-/// A metric's last value stands for a missing one for this many frames. After that the metric counts as being where it usually is.
+/// A metric's last value stands for a missing one for this many frames, or for twice its usual pause. After that nothing is known about it.
 const HOLD: u32 = 12;
 /// A metric that was not seen for this many frames is not waited for.
 const WAIT: u32 = 2;
@@ -43,6 +43,8 @@ pub(super) struct Metric {
     pub(super) surprise: f32,
     /// Frames since it was seen; 0 if it is part of the open one.
     age: u32,
+    /// The longest pause lately, in frames.
+    pause: u32,
     pub(super) only_up: bool,
     unit_floor: f32,
 }
@@ -52,8 +54,8 @@ const RELATIVE_FLOOR: f64 = 0.005;
 
 impl Metric {
     /// Whether it is part of the frame, by itself or by a value that still holds.
-    pub(super) const fn is_known(&self) -> bool {
-        self.age <= HOLD
+    pub(super) fn is_known(&self) -> bool {
+        self.age <= HOLD.max(2 * self.pause)
     }
 
     /// The smallest standard deviation to believe in if `mean` is usual.
@@ -151,7 +153,8 @@ impl Assembly {
         if metric.age > 0 {
             self.came += usize::from(metric.age <= WAIT);
         }
-        *metric = Metric { age: 0, ..metric_of(reading) };
+        let pause = metric.age.min(GONE / 2).max(metric.pause - metric.pause.div_ceil(8));
+        *metric = Metric { age: 0, pause, ..metric_of(reading) };
         Added::Known
     }
 
@@ -159,7 +162,8 @@ impl Assembly {
     pub(super) fn add_late(&mut self, reading: &Reading) {
         if let Some(at) = self.find(reading.id) {
             let metric = &mut self.metrics[at];
-            *metric = Metric { age: metric.age.clamp(1, WAIT + 1), ..metric_of(reading) };
+            let (age, pause) = (metric.age.clamp(1, WAIT + 1), metric.pause);
+            *metric = Metric { age, pause, ..metric_of(reading) };
         }
     }
 
@@ -216,6 +220,7 @@ const fn metric_of(reading: &Reading) -> Metric {
         last: reading.value.clamp(-LARGEST, LARGEST),
         surprise: reading.surprise as f32,
         age: 0,
+        pause: 0,
         only_up: matches!(reading.nature.direction, Direction::Up),
         unit_floor: reading.nature.unit_floor as f32,
     }

@@ -75,7 +75,7 @@ impl Symmetric {
             for j in 0..=i {
                 let (a, b) = (&lower[i * n..i * n + j], &lower[j * n..j * n + j]);
                 let rest = self.at(i, j) - a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-                if i == j && !(rest > 1e-12) {
+                if i == j && (rest.is_nan() || rest <= 1e-12) {
                     return None;
                 }
                 lower[i * n + j] = if i == j { rest.sqrt() } else { rest / lower[j * n + j] };

@@ -5,6 +5,7 @@ mod kmeans;
 mod linear;
 mod model;
 mod moments;
+mod news;
 mod projection;
 mod random;
 mod report;

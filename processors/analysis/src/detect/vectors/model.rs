@@ -14,8 +14,11 @@ use super::sample::Sample;
 const CLIP: f64 = 30.0;
 /// A metric that never moved has no scale to measure its first move by: it is this many standard deviations, odd but no proof.
 const FIRST_MOVE: f32 = 10.0;
-/// A metric of which fewer values are known says nothing yet.
+/// A metric of which fewer values are known says nothing yet, nor one that has come later and of which less than this share of the others' values are known:
+/// relations to it would be chance.
 const FEW: f64 = 30.0;
+const FEW_SHARE: f64 = 0.25;
+const ENOUGH: f64 = 500.0;
 /// A residual counts as at most this many of its usual sizes.
 const LARGEST_RESIDUAL: f32 = 50.0;
 
@@ -23,14 +26,21 @@ const LARGEST_RESIDUAL: f32 = 50.0;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Standard {
     mean: Vec<f64>,
-    /// 0 if it never moved, negative if the metric is too new.
+    /// 0 if it never moved, negative if the metric is too new or not known.
     deviation: Vec<f64>,
+}
+
+/// Tells which metrics enough is known about, before and now.
+fn known<'a>(moments: &'a Moments, metrics: &'a [Metric]) -> impl Fn(usize) -> bool + 'a {
+    let enough = (FEW_SHARE * moments.most_seen()).clamp(FEW, ENOUGH);
+    move |at| moments.seen(at) >= enough && metrics[at].is_known()
 }
 
 impl Standard {
     fn new(moments: &Moments, metrics: &[Metric]) -> Self {
+        let known = known(moments, metrics);
         let deviation = |at: usize| {
-            if moments.seen(at) < FEW {
+            if !known(at) {
                 return -1.0;
             }
             moments.covariance(at, at).sqrt().max(metrics[at].floor(moments.mean(at)))
@@ -92,7 +102,8 @@ impl Model {
         let correlation = |i: usize, j: usize| {
             let (a, b) = (standard.deviation[i], standard.deviation[j]);
             match a > 0.0 && b > 0.0 {
-                true => moments.covariance(i, j) / (a * b),
+                // Of a metric that came later, relations are known from a part of the time only, and count for less.
+                true => moments.covariance(i, j) / (a * b) * moments.overlap(i, j),
                 false => f64::from(i == j),
             }
         };
@@ -124,6 +135,13 @@ impl Model {
     /// The position is another metric from now on.
     pub(super) fn reset(&mut self, at: usize) {
         self.standard.reset(at);
+    }
+
+    /// Whether it is about the metrics that there are: one that has ended would only be missed by those that go with it.
+    pub(super) fn is_about(&self, moments: &Moments, metrics: &[Metric]) -> bool {
+        let in_model = |at: usize| self.standard.deviation.get(at).is_some_and(|deviation| *deviation >= 0.0);
+        let known = known(moments, metrics);
+        (0..metrics.len()).all(|at| in_model(at) == known(at))
     }
 
     /// What a detector thinks of each metric: squares, which add up to its energy. `None` if it has learned nothing yet.

@@ -49,6 +49,17 @@ impl Moments {
         self.seen[at]
     }
 
+    /// How much went into the figures of the metric that is known best.
+    pub(super) fn most_seen(&self) -> f64 {
+        self.seen.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// How much of what two metrics' figures are made of is the same, in [0, 1].
+    pub(super) fn overlap(&self, one: usize, other: usize) -> f64 {
+        let (one, other) = (self.seen[one], self.seen[other]);
+        if one == other { 1.0 } else { (one.min(other) / one.max(other)).sqrt() }
+    }
+
     /// A metric's mean.
     pub(super) fn mean(&self, at: usize) -> f64 {
         self.mean[at]
@@ -116,7 +127,7 @@ mod tests {
 
     #[test]
     fn means_and_covariances_are_those_of_the_values() {
-        let values = |n: usize| [n as f64, 100.0 - 2.0 * n as f64, f64::from(n % 2 == 0)];
+        let values = |n: usize| [n as f64, 100.0 - 2.0 * n as f64, f64::from(n.is_multiple_of(2))];
         let mut moments = Moments::default();
         (0..3).for_each(|at| moments.reset(at));
         let count = 40;

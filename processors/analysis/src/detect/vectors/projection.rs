@@ -28,14 +28,19 @@ const LEAST: f64 = 0.01;
 
 /// Each metric as the others predict it.
 pub(super) fn relations(correlations: &Symmetric) -> Option<Projection> {
+    // Correlations from unlike stretches of time may contradict each other; a higher ridge settles that.
+    (0..4).find_map(|rise| relations_with(correlations, RIDGE * f64::from(1 << (2 * rise))))
+}
+
+fn relations_with(correlations: &Symmetric, ridge: f64) -> Option<Projection> {
     let n = correlations.len();
     let inverse =
-        Symmetric::from_fn(n, |i, j| correlations.at(i, j) + if i == j { RIDGE } else { 0.0 }).inverse()?;
+        Symmetric::from_fn(n, |i, j| correlations.at(i, j) + if i == j { ridge } else { 0.0 }).inverse()?;
     let row = |j: usize| {
         let own = inverse.at(j, j);
         // The variance of (P z)_j is (P R P)_jj, and R is the inverse of P without the ridge.
         let square: f64 = inverse.row(j).iter().map(|value| value * value).sum();
-        let size = (own - RIDGE * square).max(0.0).sqrt().max(LEAST * own);
+        let size = (own - ridge * square).max(0.0).sqrt().max(LEAST * own);
         (inverse.row(j).iter().map(move |value| value / size).collect::<Vec<_>>(), size / own)
     };
     Some(Projection::from_rows((0..n).map(row)))
@@ -53,9 +58,8 @@ pub(super) fn principal_components(correlations: &Symmetric) -> Projection {
     });
     let (kept, left) = pairs.split_at(enough.map_or(n, |at| at + 1));
     let row = |j: usize| {
-        let weight = |i: usize| {
-            f64::from(i == j) - kept.iter().map(|(_, vector)| vector[i] * vector[j]).sum::<f64>()
-        };
+        let weight =
+            |i: usize| f64::from(i == j) - kept.iter().map(|(_, vector)| vector[i] * vector[j]).sum::<f64>();
         let variance: f64 = left.iter().map(|(value, vector)| value.max(0.0) * vector[j] * vector[j]).sum();
         let size = variance.sqrt().max(LEAST);
         ((0..n).map(|i| weight(i) / size).collect::<Vec<_>>(), size)

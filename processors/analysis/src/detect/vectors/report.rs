@@ -72,10 +72,8 @@ impl Judged<'_> {
         let mut order: Vec<usize> = (0..self.parts.len()).filter(|at| self.parts[*at] > 0.0).collect();
         order.sort_by(|a, b| self.parts[*b].total_cmp(&self.parts[*a]));
         order.truncate(most);
-        let contribution = |at: usize| Contribution {
-            feature: self.feature(at),
-            share: f64::from(self.parts[at] / total),
-        };
+        let contribution =
+            |at: usize| Contribution { feature: self.feature(at), share: f64::from(self.parts[at] / total) };
         order.into_iter().map(|at| (at, contribution(at))).collect()
     }
 
@@ -140,7 +138,8 @@ impl Judged<'_> {
             [only] => (*only).to_owned(),
             [first @ .., last] => format!("{} and {last}", first.join(", ")),
         };
-        let how = if named.len() == 1 { "does not fit the other metrics" } else { "do not fit the other metrics" };
+        let how =
+            if named.len() == 1 { "does not fit the other metrics" } else { "do not fit the other metrics" };
         let still = if phase == Phase::Continue { " still" } else { "" };
         let unit = why.first().and_then(|(at, _)| self.of(*at)).map_or(Unit::None, |label| label.nature.unit);
         let top = why.first().map_or("the first", |(at, _)| subject(*at));

@@ -21,7 +21,10 @@ pub(super) struct Sample {
 impl Sample {
     /// How many frames there are.
     pub(super) const fn len(&self) -> usize {
-        if self.width == 0 { 0 } else { self.rows.len() / self.width }
+        match self.rows.len().checked_div(self.width) {
+            Some(rows) => rows,
+            None => 0,
+        }
     }
 
     /// The position `at` is another metric from now on, of which only this value is known.

@@ -1,7 +1,7 @@
 //! How unusual a number is for a source of such numbers: a score to a surprise that can be compared.
 //!
 //! In: logarithms of a detector's energies, one after the other. Out: how improbable the number is by what came before, as a surprise
-//! on the scale of [`super::super::Scored::surprise`]: 6 is as rare as one frame in 100,000. The bulk is measured by its mean and its
+//! on the scale of [`super::super::Scored::surprise`]: 6 is as rare as one frame in 10,000. The bulk is measured by its mean and its
 //! 98th percentile, the tail beyond by an exponential law (peaks over threshold, Pickands 1975, with the shape of an energy whose
 //! own tail is a power law).
 
@@ -10,10 +10,16 @@ use serde::{Deserialize, Serialize};
 /// The share of numbers beyond the percentile that is tracked.
 const BEYOND: f64 = 0.02;
 /// `ln(1 / probability)` of what is just out of the ordinary, and its surprise.
-const RARE: f64 = 11.5;
+const RARE: f64 = 9.21;
 const RARE_SURPRISE: f64 = 6.0;
 /// Numbers that are only looked at, in the beginning.
 const FIRST: f64 = 30.0;
+/// As long as fewer were seen, the percentile is that of a normal distribution: where it is, and the mean excess over it.
+const FEW: f64 = 500.0;
+const NORMAL_HIGH: f64 = 2.054;
+const NORMAL_EXCESS: f64 = 0.37;
+/// The percentile is at least so far from the middle, and the excess over it at least so large.
+const LEAST: f64 = 0.05;
 /// The past weighs at most as much as so many numbers.
 const MEMORY: f64 = 10_000.0;
 
@@ -22,6 +28,7 @@ const MEMORY: f64 = 10_000.0;
 pub(super) struct Usual {
     seen: f64,
     mid: f64,
+    variance: f64,
     /// The 98th percentile.
     high: f64,
     /// Mean excess over it.
@@ -30,7 +37,7 @@ pub(super) struct Usual {
 
 impl Default for Usual {
     fn default() -> Self {
-        Self { seen: 0.0, mid: 0.0, high: 0.0, excess: 0.3 }
+        Self { seen: 0.0, mid: 0.0, variance: 0.0, high: 0.0, excess: 0.0 }
     }
 }
 
@@ -56,21 +63,24 @@ impl Usual {
     /// Takes a number in.
     pub(super) fn learn(&mut self, number: f64) {
         self.seen = (self.seen + 1.0).min(MEMORY);
-        if self.seen <= FIRST {
-            (self.mid, self.high) = (number, number + 1.0);
+        let (rate, step) = (1.0 / self.seen, number - self.mid);
+        self.mid += rate * step;
+        self.variance = (1.0 - rate) * (self.variance + rate * step * step);
+        if self.seen < FEW {
+            let deviation = self.variance.sqrt();
+            self.high = self.mid + (NORMAL_HIGH * deviation).max(LEAST);
+            self.excess = (NORMAL_EXCESS * deviation).max(LEAST);
             return;
         }
-        let rate = 1.0 / (self.seen - FIRST);
-        self.mid += rate * (number - self.mid).clamp(-1.0, 1.0);
         let is_high = number > self.high;
         if is_high {
-            let excess = (number - self.high).min(3.0 * self.excess + 0.1);
-            let rate = 1.0 / (BEYOND * self.seen + 5.0);
-            self.excess = (self.excess + rate.max(0.005) * (excess - self.excess)).max(0.05);
+            let excess = (number - self.high).min(3.0 * self.excess);
+            self.excess = (self.excess + (rate / BEYOND).min(0.1) * (excess - self.excess)).max(LEAST);
         }
-        let step = 3.0 * self.excess * (0.5 * rate.powf(0.7)).max(0.001);
+        // Robbins and Monro: the best step is by the inverse of the density, which for an exponential tail is this.
+        let step = self.excess * (rate / BEYOND).min(0.1);
         self.high += step * if is_high { 1.0 - BEYOND } else { -BEYOND };
-        self.high = self.high.max(self.mid + 0.05);
+        self.high = self.high.max(self.mid + LEAST);
     }
 
     /// The past before weighs as if it were so many numbers.
@@ -137,7 +147,7 @@ mod tests {
             over += u32::from(usual.is_warm() && usual.surprise(number) >= RARE_SURPRISE);
             usual.learn(number);
         }
-        assert!((1..=15).contains(&over), "{over}");
+        assert!((5..=120).contains(&over), "{over}");
     }
 
     #[test]
@@ -146,6 +156,6 @@ mod tests {
         let mut random = Random::new(3);
         (0..1000).for_each(|_| usual.learn(random.unit()));
         let surprises: Vec<f64> = (0..100).map(|n| usual.surprise(f64::from(n) / 10.0)).collect();
-        assert!(surprises.is_sorted() && surprises[0] == 0.0 && surprises[99] > 12.0);
+        assert!(surprises.is_sorted() && surprises[0] == 0.0 && surprises[99] > 10.0);
     }
 }

@@ -12,14 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::frame::{Added, Assembly, Place, Reading};
 use super::model::{Model, Seen};
 use super::moments::Moments;
+use super::news::News;
 use super::report::{self, Judged};
 use super::sample::Sample;
 use super::usual::{Gate, Usual};
 use super::{Around, Detector, Settings};
 use crate::detect::episode::Episode;
 use crate::detect::findings::{Findings, Label};
-use crate::detect::point::{Direction, Nature, Point, Unit};
-use crate::detect::series::Series;
 use crate::detect::watcher::Resource;
 
 /// Frames over which energies are smoothed, as a running mean of so many has the same variance.
@@ -70,10 +69,13 @@ pub(super) struct Vector {
     /// Frames that were learned from, and at how many the next model is due.
     learned: f64,
     due: f64,
+    /// Frames since the model was made.
+    since_fit: u32,
     /// Each metric's smoothed part of what was found.
     parts: Vec<f32>,
-    /// The combined number as a series of its own: what lasts becomes usual for it much sooner, and is then reported no more.
-    recent: Series,
+    /// When a frame was judged last.
+    last: Timestamp,
+    news: News,
     episode: Episode,
     /// Scratch.
     #[serde(skip)]
@@ -98,8 +100,10 @@ impl Vector {
             accepted: false,
             learned: 0.0,
             due: FIRST_FIT,
+            since_fit: 0,
             parts: Vec::new(),
-            recent: Series::default(),
+            last: Timestamp::default(),
+            news: News::default(),
             episode: Episode::default(),
             z: Vec::new(),
             squares: Vec::new(),
@@ -141,12 +145,12 @@ impl Vector {
 
     /// Whether an episode is open of which no end can come.
     pub(super) fn has_ended(&self, newest: Timestamp) -> bool {
-        self.episode.is_open() && newest.since(self.recent.last()) > ENDED_AFTER
+        self.episode.is_open() && newest.since(self.last) > ENDED_AFTER
     }
 
     /// Ends the episode, if one is open.
     pub(super) fn end(&mut self, findings: &mut Findings) {
-        let last = self.recent.last();
+        let last = self.last;
         if self.episode.end(last) {
             findings.events.push(report::gone(&self.label, last, &self.episode));
         }
@@ -190,6 +194,7 @@ impl Vector {
     /// Closes the open frame: judges it, reports what is to be reported, learns.
     pub(super) fn close(&mut self, around: &mut Around<'_>) {
         let time = self.assembly.open();
+        self.last = time;
         let number = self.judge();
         if let Some(number) = number {
             self.report(time, number, around);
@@ -197,6 +202,7 @@ impl Vector {
         if self.may_learn(time, number, around.settings) {
             self.learn(number, around.settings);
         }
+        self.fit(around.settings);
         self.assembly.close();
     }
 
@@ -224,11 +230,12 @@ impl Vector {
 
     fn report(&mut self, time: Timestamp, number: f64, around: &mut Around<'_>) {
         let surprise = self.usual.surprise(number);
-        let nature = Nature { direction: Direction::Up, unit_floor: 0.1, unit: Unit::None };
-        let point = Point::new(time, number);
-        let recent = self.recent.observe(point, nature, around.episodes).map_or(0.0, |scored| scored.surprise);
+        let told = self.news.observe(time, number, surprise, around.episodes);
+        if told.accepted {
+            self.episode.accept();
+        }
         let warm = self.learned >= WARM_UP && self.usual.is_warm();
-        let news = if warm { surprise.min(recent) } else { 0.0 };
+        let news = if warm { told.surprise } else { 0.0 };
         let phase = self.episode.observe(time, news, self.assembly.interval(), around.episodes);
         around.findings.vectors += 1;
         if around.findings.emit_scores || phase.is_some() {
@@ -304,10 +311,22 @@ impl Vector {
             self.sample.learn(|at| metrics[at].last);
         }
         self.learned += 1.0;
-        if self.learned >= self.due && self.assembly.came() >= settings.min_metrics {
-            let seed = self.learned as u64;
-            self.model =
-                Some(Model::fit(&self.moments, metrics, &self.sample, &settings.detectors, seed));
+    }
+
+    /// Makes the model anew if it is time, or if it is not about the metrics that there are.
+    fn fit(&mut self, settings: &Settings) {
+        self.since_fit = self.since_fit.saturating_add(1);
+        let (moments, metrics) = (&self.moments, self.assembly.metrics());
+        let other = || self.model.as_ref().is_some_and(|model| !model.is_about(moments, metrics));
+        let is_time = self.learned >= self.due;
+        let enough = self.assembly.came() >= settings.min_metrics;
+        if !enough || !(is_time || f64::from(self.since_fit) > SOONEST && other()) {
+            return;
+        }
+        let seed = self.learned as u64;
+        self.model = Some(Model::fit(moments, metrics, &self.sample, &settings.detectors, seed));
+        self.since_fit = 0;
+        if is_time {
             self.due = self.learned + (MORE * self.learned).clamp(SOONEST, LATEST);
         }
     }
