@@ -77,7 +77,9 @@ impl Detect {
     }
 
     fn findings(&self) -> Findings {
-        Findings { emit_series_scores: self.emit_series_scores, ..Findings::new(self.emit_scores) }
+        let mut findings = Findings::new(self.emit_scores);
+        findings.emit_series_scores = self.emit_series_scores;
+        findings
     }
 
     fn look(&mut self, batch: &Batch, findings: &mut Findings) {
