@@ -207,6 +207,13 @@ pub(crate) struct Slices<'a> {
     tag: u32,
 }
 
+impl<'a> Slices<'a> {
+    /// What has not been read yet.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.fields.rest()
+    }
+}
+
 impl<'a> Iterator for Slices<'a> {
     type Item = &'a [u8];
 

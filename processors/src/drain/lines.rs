@@ -15,7 +15,7 @@ use super::stream::Record;
 /// What a line said about itself and its record did not know yet.
 #[derive(Debug, Default)]
 pub(super) struct News {
-    severity: Option<(u8, String)>,
+    severity: Option<(u8, Cow<'static, str>)>,
     time: Option<Timestamp>,
     trace_id: Option<[u8; 16]>,
     span_id: Option<[u8; 8]>,
@@ -28,7 +28,7 @@ impl News {
         let severity = lifted.severity.as_ref().filter(|_| !has_severity);
         let has_trace = !record.trace_id().is_empty();
         let news = Self {
-            severity: severity.map(|severity| (severity.number, severity.text.clone().into_owned())),
+            severity: severity.map(|severity| (severity.number, word(&severity.text))),
             time: lifted.time.filter(|_| record.time().is_unknown()),
             trace_id: lifted.trace_id.filter(|_| !has_trace),
             // A span is one of its trace.
@@ -56,6 +56,16 @@ impl News {
             edit.set_span_id(id);
         }
     }
+}
+
+/// A word for a severity; the usual ones need no memory.
+fn word(text: &str) -> Cow<'static, str> {
+    const USUAL: [&str; 16] = [
+        "INFO", "info", "WARN", "warn", "ERROR", "error", "DEBUG", "debug", "WARNING", "warning", "I", "W",
+        "E", "D", "FATAL", "TRACE",
+    ];
+    let usual = USUAL.iter().find(|usual| **usual == text);
+    usual.map_or_else(|| Cow::Owned(text.to_owned()), |usual| Cow::Borrowed(*usual))
 }
 
 impl Drain {

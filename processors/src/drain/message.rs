@@ -36,10 +36,14 @@ pub(super) fn redacted(
     (done.len() > n_before).then_some(value)
 }
 
-/// Texts among the attributes that hold no secret, by their place in the record: many are the same from record to record,
-/// such as the name of the file.
+/// Attributes that hold no secret: many are the same from record to record, such as the name of the file.
 #[derive(Default)]
-pub(super) struct Clean(Vec<(String, String)>);
+pub(super) struct Clean {
+    /// Texts by their place in the record.
+    texts: Vec<(String, String)>,
+    /// All attributes of a record, encoded.
+    all: Vec<u8>,
+}
 
 impl Clean {
     /// How many, and how long each may be.
@@ -47,21 +51,28 @@ impl Clean {
     const LONGEST: usize = 256;
 
     fn has(&self, place: usize, key: &str, text: &str) -> bool {
-        self.0.get(place).is_some_and(|known| known.0 == key && known.1 == text)
+        self.texts.get(place).is_some_and(|known| known.0 == key && known.1 == text)
     }
 
     fn note(&mut self, place: usize, key: &str, text: &str) {
         if place >= Self::MOST || key.len() + text.len() > Self::LONGEST {
             return;
         }
-        if self.0.len() <= place {
-            self.0.resize_with(place + 1, Default::default);
+        if self.texts.len() <= place {
+            self.texts.resize_with(place + 1, Default::default);
         }
-        let known = &mut self.0[place];
+        let known = &mut self.texts[place];
         known.0.clear();
         known.0.push_str(key);
         known.1.clear();
         known.1.push_str(text);
+    }
+
+    fn note_all(&mut self, attributes: &[u8]) {
+        if attributes.len() <= Self::MOST * Self::LONGEST {
+            self.all.clear();
+            self.all.extend_from_slice(attributes);
+        }
     }
 }
 
@@ -73,6 +84,10 @@ pub(super) fn redacted_attributes(
     done: &mut Redacted,
 ) -> Vec<KeyValue> {
     let mut changed = Vec::new();
+    let encoded = attributes.bytes();
+    if clean.all == encoded {
+        return changed;
+    }
     for (place, (key, value)) in attributes.enumerate() {
         let n_before = done.len();
         let new = match value {
@@ -97,6 +112,9 @@ pub(super) fn redacted_attributes(
         if done.len() > n_before {
             changed.push(KeyValue { key: key.to_owned(), value: Some(new), ..KeyValue::default() });
         }
+    }
+    if changed.is_empty() {
+        clean.note_all(encoded);
     }
     changed
 }

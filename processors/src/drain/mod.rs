@@ -258,17 +258,18 @@ impl Drain {
     fn learn(&mut self, logs: &Logs, reading: &Reading<'_>) -> Vec<Change> {
         let mut changes = Vec::with_capacity(logs.items());
         let mut done = Vec::new();
-        for (at, (_, _, record)) in logs.view().items().enumerate() {
+        // Faster than a loop, which moves every record twice.
+        logs.view().items().enumerate().for_each(|(at, (_, _, record))| {
             let role = reading.role(at);
             if reading.is_held(role) {
-                continue;
+                return;
             }
             changes.push(match role {
                 Role::Part(_) => Change { is_removed: true, ..Change::default() },
                 Role::Head(_) | Role::Whole => self.record(record, reading.record(role), &mut done),
             });
             done.drain(..).for_each(|kind| self.counters.redacted(kind));
-        }
+        });
         changes
     }
 

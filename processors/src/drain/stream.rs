@@ -114,12 +114,12 @@ impl Streams {
         // The record that each stream's next line may belong to.
         let mut open: HashMap<u64, usize, FixedState> = HashMap::default();
         let mut earlier = earlier.iter().flat_map(|it| (0..it.n_lines).map(move |n| (it.stream, n)));
-        for (at, (resource, _, record)) in logs.view().items().enumerate() {
+        // Faster than a loop, which moves every record twice.
+        logs.view().items().enumerate().for_each(|(at, (resource, _, record))| {
             let earlier = earlier.next();
             let Some(text) = line(record) else {
                 self.pass(&mut keys, resource, record, &mut open);
-                reading.push_whole(at);
-                continue;
+                return reading.push_whole(at);
             };
             let key = match earlier {
                 Some((key, _)) => key,
@@ -145,7 +145,7 @@ impl Streams {
                     open.insert(key, reading.push_head(at, key, text, lifted));
                 }
             }
-        }
+        });
         self.finish(&mut reading, &open, may_go_on, now);
         self.forget();
         reading
@@ -193,11 +193,11 @@ impl Streams {
     }
 
     /// A record that is none of our lines: nothing after it belongs to what was before it.
-    fn pass(
+    fn pass<'a>(
         &mut self,
-        keys: &mut Keys,
+        keys: &mut Keys<'a>,
         resource: ResourceView<'_>,
-        record: LogRecordView<'_>,
+        record: LogRecordView<'a>,
         open: &mut HashMap<u64, usize, FixedState>,
     ) {
         if self.resources.is_empty() || !self.resources.contains(&keys.resource(resource)) {
@@ -274,14 +274,16 @@ fn line<'a>(record: LogRecordView<'a>) -> Option<&'a str> {
     }
 }
 
-/// Hashes what tells streams apart. A resource is hashed once for all its records.
+/// Hashes what tells streams apart. A resource is hashed once for all its records, and attributes once for all records in a row that
+/// have the same.
 #[derive(Default)]
-struct Keys {
+struct Keys<'a> {
     last: Option<(*const u8, usize)>,
     resource: u64,
+    attributes: Option<(u64, &'a [u8], u64)>,
 }
 
-impl Keys {
+impl<'a> Keys<'a> {
     fn resource(&mut self, resource: ResourceView<'_>) -> u64 {
         let bytes = resource.bytes();
         let place = (bytes.as_ptr(), bytes.len());
@@ -292,8 +294,16 @@ impl Keys {
         self.resource
     }
 
-    fn of(&mut self, resource: ResourceView<'_>, record: LogRecordView<'_>) -> u64 {
-        let mut hasher = FixedState::with_seed(self.resource(resource)).build_hasher();
+    fn of(&mut self, resource: ResourceView<'_>, record: LogRecordView<'a>) -> u64 {
+        let resource = self.resource(resource);
+        let bytes = record.attributes().bytes();
+        if let Some((of, attributes, key)) = self.attributes
+            && of == resource
+            && attributes == bytes
+        {
+            return key;
+        }
+        let mut hasher = FixedState::with_seed(resource).build_hasher();
         for (key, value) in record.attributes() {
             if let (Some(number), AnyValueView::Str(text)) =
                 (ATTRIBUTES.iter().position(|name| *name == key), value)
@@ -302,7 +312,9 @@ impl Keys {
                 hasher.write(text.as_bytes());
             }
         }
-        hasher.finish()
+        let key = hasher.finish();
+        self.attributes = Some((resource, bytes, key));
+        key
     }
 }
 

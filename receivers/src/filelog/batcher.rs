@@ -31,7 +31,9 @@ impl Batcher {
     /// Where to append records of this resource.
     pub(super) fn records(&mut self, resource: &Arc<[u8]>, scope_name: &str) -> &mut Vec<u8> {
         let same_resource = Arc::ptr_eq(&self.resource, resource) || self.resource == *resource;
-        if !same_resource || self.scope_name != scope_name {
+        // Nearly no file has a scope; what is asked for every line must cost nothing.
+        let same_scope = scope_name.is_empty() && self.scope_name.is_empty() || self.scope_name == scope_name;
+        if !same_resource || !same_scope {
             self.end_group();
             self.resource = Arc::clone(resource);
             scope_name.clone_into(&mut self.scope_name);

@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::lex::plain_run;
-use crate::schema::{Field, Form, Kind, Schema};
-use crate::wire::{Fields, MAX_DEPTH, Repeated, Value, zigzag32};
+use crate::schema::{Field, Form, KEY_VALUE, Kind, Schema};
+use crate::wire::{Fields, MAX_DEPTH, Repeated, Value, varint, zigzag32};
 
 /// Prints a message.
 pub(super) fn message(schema: &'static Schema, bytes: &[u8], depth: u32, out: &mut Vec<u8>) {
@@ -14,11 +14,40 @@ pub(super) fn message(schema: &'static Schema, bytes: &[u8], depth: u32, out: &m
         out.extend_from_slice(b"{}");
         return;
     }
+    if std::ptr::eq(schema, &raw const KEY_VALUE)
+        && let Some((key, text)) = text_entry(bytes)
+    {
+        return entry(key, text, out);
+    }
     let start = out.len();
     if !in_one_pass(schema, bytes, depth, out) {
         out.truncate(start);
         in_two_passes(schema, bytes, depth, out);
     }
+}
+
+/// Key and text of a `KeyValue` that holds just these, in this order: what most attributes are.
+fn text_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    /// The key of field 1 and of field 2, if they hold bytes.
+    const FIRST: u8 = 1 << 3 | 2;
+    const SECOND: u8 = 2 << 3 | 2;
+    fn field(key: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+        let mut rest = bytes.strip_prefix(&[key])?;
+        let len = usize::try_from(varint(&mut rest)?).ok()?;
+        rest.split_at_checked(len)
+    }
+    let (key, rest) = field(FIRST, bytes)?;
+    let (value, rest) = field(SECOND, rest).filter(|(_, rest)| rest.is_empty())?;
+    let (text, behind) = field(FIRST, value)?;
+    (rest.is_empty() && behind.is_empty()).then_some((key, text))
+}
+
+fn entry(key: &[u8], text: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"key\":");
+    string(key, out);
+    out.extend_from_slice(b",\"value\":{\"stringValue\":");
+    string(text, out);
+    out.extend_from_slice(b"}}");
 }
 
 /// Prints a message in a message that was printed in two passes. In one pass it was tried already: to try that again at every
@@ -49,11 +78,8 @@ fn in_one_pass(schema: &'static Schema, bytes: &[u8], depth: u32, out: &mut Vec<
         if seen & rivals != 0 {
             return false;
         }
-        if seen != 0 {
-            out.push(b',');
-        }
+        name(field, seen == 0, out);
         seen |= bit;
-        name(field.name, out);
         match (field.kind, value) {
             (Kind::Many(inner), _) => {
                 fields = run(tag, before, out, |bytes, out| message(inner, bytes, depth + 1, out));
@@ -118,10 +144,7 @@ fn in_two_passes(schema: &'static Schema, bytes: &[u8], depth: u32, out: &mut Ve
         if schema.oneof & 1 << tag != 0 && tag != chosen {
             continue;
         }
-        if !std::mem::take(&mut first) {
-            out.push(b',');
-        }
-        name(field.name, out);
+        name(field, std::mem::take(&mut first), out);
         let value = if again & 1 << tag == 0 { value } else { last(before, tag, value) };
         field_value(field, tag, value, before, (depth, message_again), out);
     }
@@ -173,11 +196,10 @@ fn list<T>(elements: impl Iterator<Item = T>, out: &mut Vec<u8>, mut print: impl
     out.push(b']');
 }
 
-/// A field's name; names need no escapes.
-fn name(name: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
+/// A field's name, behind a comma if it is not the first. Names need no escapes.
+fn name(field: &Field, is_first: bool, out: &mut Vec<u8>) {
+    let start = field.start.as_bytes();
+    out.extend_from_slice(start.get(usize::from(is_first)..).unwrap_or_default());
 }
 
 fn number(form: Form, bits: u64, out: &mut Vec<u8>) {

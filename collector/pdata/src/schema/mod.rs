@@ -71,6 +71,8 @@ pub(crate) struct Field {
     pub(crate) form: Form,
     /// The name in JSON.
     pub(crate) name: &'static str,
+    /// What stands in front of its value in JSON if it is not the first: `,"name":`.
+    pub(crate) start: &'static str,
 }
 
 /// The fields of a message.

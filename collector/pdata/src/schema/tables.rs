@@ -45,21 +45,21 @@ const fn many(schema: &'static Schema) -> Type {
 }
 
 impl Schema {
-    const fn new<const N: usize>(known: [(u32, &'static str, Type); N]) -> Self {
-        let unknown = Field { kind: Kind::Unknown, form: Form::Object, name: "" };
+    const fn new<const N: usize>(known: [(u32, &'static str, &'static str, Type); N]) -> Self {
+        let unknown = Field { kind: Kind::Unknown, form: Form::Object, name: "", start: "" };
         let mut fields = [unknown; Self::LEN];
         let mut i = 0;
         while i < N {
-            let (tag, name, (kind, form)) = known[i];
-            fields[tag as usize] = Field { kind, form, name };
+            let (tag, name, start, (kind, form)) = known[i];
+            fields[tag as usize] = Field { kind, form, name, start };
             i += 1;
         }
         Self { fields, items: 0, oneof: 0 }
     }
 
     /// A message that is an item.
-    const fn item<const N: usize>(known: [(u32, &'static str, Type); N]) -> Self {
-        Self { items: 1, ..Self::new(known) }
+    const fn item(self) -> Self {
+        Self { items: 1, ..self }
     }
 
     /// Of these fields only one counts.
@@ -73,10 +73,17 @@ impl Schema {
     }
 }
 
-static ARRAY: Schema = Schema::new([(1, "values", many(&ANY_VALUE))]);
-static KV_LIST: Schema = Schema::new([(1, "values", many(&KEY_VALUE))]);
+/// A message with its fields: tag, name in JSON, type.
+macro_rules! schema {
+    ($(($tag:literal, $name:literal, $kind:expr)),+ $(,)?) => {
+        Schema::new([$(($tag, $name, concat!(",\"", $name, "\":"), $kind)),+])
+    };
+}
+
+static ARRAY: Schema = schema![(1, "values", many(&ANY_VALUE))];
+static KV_LIST: Schema = schema![(1, "values", many(&KEY_VALUE))];
 /// `AnyValue`.
-pub(crate) static ANY_VALUE: Schema = Schema::new([
+pub(crate) static ANY_VALUE: Schema = schema![
     (1, "stringValue", TEXT),
     (2, "boolValue", BOOL),
     (3, "intValue", INT64),
@@ -85,31 +92,27 @@ pub(crate) static ANY_VALUE: Schema = Schema::new([
     (6, "kvlistValue", one(&KV_LIST)),
     (7, "bytesValue", BYTES),
     (8, "stringValueStrindex", INT32),
-])
+]
 .oneof([1, 2, 3, 4, 5, 6, 7, 8]);
 /// `KeyValue`.
 pub(crate) static KEY_VALUE: Schema =
-    Schema::new([(1, "key", TEXT), (2, "value", one(&ANY_VALUE)), (3, "keyStrindex", INT32)]);
-static SCOPE: Schema = Schema::new([
+    schema![(1, "key", TEXT), (2, "value", one(&ANY_VALUE)), (3, "keyStrindex", INT32)];
+static SCOPE: Schema = schema![
     (1, "name", TEXT),
     (2, "version", TEXT),
     (3, "attributes", many(&KEY_VALUE)),
     (4, "droppedAttributesCount", UINT32),
-]);
-static ENTITY: Schema = Schema::new([
-    (1, "schemaUrl", TEXT),
-    (2, "type", TEXT),
-    (3, "idKeys", TEXTS),
-    (4, "descriptionKeys", TEXTS),
-]);
+];
+static ENTITY: Schema =
+    schema![(1, "schemaUrl", TEXT), (2, "type", TEXT), (3, "idKeys", TEXTS), (4, "descriptionKeys", TEXTS),];
 /// `Resource`.
-pub(crate) static RESOURCE: Schema = Schema::new([
+pub(crate) static RESOURCE: Schema = schema![
     (1, "attributes", many(&KEY_VALUE)),
     (2, "droppedAttributesCount", UINT32),
     (3, "entityRefs", many(&ENTITY)),
-]);
+];
 
-static RECORD: Schema = Schema::item([
+static RECORD: Schema = schema![
     (1, "timeUnixNano", FIXED64),
     (2, "severityNumber", SEVERITY),
     (3, "severityText", TEXT),
@@ -121,33 +124,31 @@ static RECORD: Schema = Schema::item([
     (10, "spanId", ID),
     (11, "observedTimeUnixNano", FIXED64),
     (12, "eventName", EVENT_NAME),
-]);
+]
+.item();
 static SCOPE_LOGS: Schema =
-    Schema::new([(1, "scope", one(&SCOPE)), (2, "logRecords", many(&RECORD)), (3, "schemaUrl", TEXT)]);
-static RESOURCE_LOGS: Schema = Schema::new([
-    (1, "resource", one(&RESOURCE)),
-    (2, "scopeLogs", many(&SCOPE_LOGS)),
-    (3, "schemaUrl", TEXT),
-]);
+    schema![(1, "scope", one(&SCOPE)), (2, "logRecords", many(&RECORD)), (3, "schemaUrl", TEXT)];
+static RESOURCE_LOGS: Schema =
+    schema![(1, "resource", one(&RESOURCE)), (2, "scopeLogs", many(&SCOPE_LOGS)), (3, "schemaUrl", TEXT),];
 /// `LogsData`.
-pub(crate) static LOGS: Schema = Schema::new([(1, "resourceLogs", many(&RESOURCE_LOGS))]);
+pub(crate) static LOGS: Schema = schema![(1, "resourceLogs", many(&RESOURCE_LOGS))];
 
-static SPAN_EVENT: Schema = Schema::new([
+static SPAN_EVENT: Schema = schema![
     (1, "timeUnixNano", FIXED64),
     (2, "name", TEXT),
     (3, "attributes", many(&KEY_VALUE)),
     (4, "droppedAttributesCount", UINT32),
-]);
-static LINK: Schema = Schema::new([
+];
+static LINK: Schema = schema![
     (1, "traceId", ID),
     (2, "spanId", ID),
     (3, "traceState", TEXT),
     (4, "attributes", many(&KEY_VALUE)),
     (5, "droppedAttributesCount", UINT32),
     (6, "flags", FIXED32),
-]);
-static STATUS: Schema = Schema::new([(2, "message", TEXT), (3, "code", STATUS_CODE)]);
-static SPAN: Schema = Schema::item([
+];
+static STATUS: Schema = schema![(2, "message", TEXT), (3, "code", STATUS_CODE)];
+static SPAN: Schema = schema![
     (1, "traceId", ID),
     (2, "spanId", ID),
     (3, "traceState", TEXT),
@@ -164,27 +165,25 @@ static SPAN: Schema = Schema::item([
     (14, "droppedLinksCount", UINT32),
     (15, "status", one(&STATUS)),
     (16, "flags", FIXED32),
-]);
+]
+.item();
 static SCOPE_SPANS: Schema =
-    Schema::new([(1, "scope", one(&SCOPE)), (2, "spans", many(&SPAN)), (3, "schemaUrl", TEXT)]);
-static RESOURCE_SPANS: Schema = Schema::new([
-    (1, "resource", one(&RESOURCE)),
-    (2, "scopeSpans", many(&SCOPE_SPANS)),
-    (3, "schemaUrl", TEXT),
-]);
+    schema![(1, "scope", one(&SCOPE)), (2, "spans", many(&SPAN)), (3, "schemaUrl", TEXT)];
+static RESOURCE_SPANS: Schema =
+    schema![(1, "resource", one(&RESOURCE)), (2, "scopeSpans", many(&SCOPE_SPANS)), (3, "schemaUrl", TEXT),];
 /// `TracesData`.
-pub(crate) static TRACES: Schema = Schema::new([(1, "resourceSpans", many(&RESOURCE_SPANS))]);
+pub(crate) static TRACES: Schema = schema![(1, "resourceSpans", many(&RESOURCE_SPANS))];
 
-static EXEMPLAR: Schema = Schema::new([
+static EXEMPLAR: Schema = schema![
     (2, "timeUnixNano", FIXED64),
     (3, "asDouble", DOUBLE),
     (4, "spanId", ID),
     (5, "traceId", ID),
     (6, "asInt", SFIXED64),
     (7, "filteredAttributes", many(&KEY_VALUE)),
-])
+]
 .oneof([3, 6]);
-static NUMBER_POINT: Schema = Schema::item([
+static NUMBER_POINT: Schema = schema![
     (2, "startTimeUnixNano", FIXED64),
     (3, "timeUnixNano", FIXED64),
     (4, "asDouble", DOUBLE),
@@ -192,9 +191,10 @@ static NUMBER_POINT: Schema = Schema::item([
     (6, "asInt", SFIXED64),
     (7, "attributes", many(&KEY_VALUE)),
     (8, "flags", UINT32),
-])
+]
+.item()
 .oneof([4, 6]);
-static HISTOGRAM_POINT: Schema = Schema::item([
+static HISTOGRAM_POINT: Schema = schema![
     (2, "startTimeUnixNano", FIXED64),
     (3, "timeUnixNano", FIXED64),
     (4, "count", FIXED64),
@@ -206,9 +206,10 @@ static HISTOGRAM_POINT: Schema = Schema::item([
     (10, "flags", UINT32),
     (11, "min", DOUBLE),
     (12, "max", DOUBLE),
-]);
-static BUCKETS: Schema = Schema::new([(1, "offset", SINT32), (2, "bucketCounts", UINT64S)]);
-static EXPONENTIAL_POINT: Schema = Schema::item([
+]
+.item();
+static BUCKETS: Schema = schema![(1, "offset", SINT32), (2, "bucketCounts", UINT64S)];
+static EXPONENTIAL_POINT: Schema = schema![
     (1, "attributes", many(&KEY_VALUE)),
     (2, "startTimeUnixNano", FIXED64),
     (3, "timeUnixNano", FIXED64),
@@ -223,9 +224,10 @@ static EXPONENTIAL_POINT: Schema = Schema::item([
     (12, "min", DOUBLE),
     (13, "max", DOUBLE),
     (14, "zeroThreshold", DOUBLE),
-]);
-static QUANTILE: Schema = Schema::new([(1, "quantile", DOUBLE), (2, "value", DOUBLE)]);
-static SUMMARY_POINT: Schema = Schema::item([
+]
+.item();
+static QUANTILE: Schema = schema![(1, "quantile", DOUBLE), (2, "value", DOUBLE)];
+static SUMMARY_POINT: Schema = schema![
     (2, "startTimeUnixNano", FIXED64),
     (3, "timeUnixNano", FIXED64),
     (4, "count", FIXED64),
@@ -233,19 +235,20 @@ static SUMMARY_POINT: Schema = Schema::item([
     (6, "quantileValues", many(&QUANTILE)),
     (7, "attributes", many(&KEY_VALUE)),
     (8, "flags", UINT32),
-]);
-static GAUGE: Schema = Schema::new([(1, "dataPoints", many(&NUMBER_POINT))]);
-static SUM: Schema = Schema::new([
+]
+.item();
+static GAUGE: Schema = schema![(1, "dataPoints", many(&NUMBER_POINT))];
+static SUM: Schema = schema![
     (1, "dataPoints", many(&NUMBER_POINT)),
     (2, "aggregationTemporality", TEMPORALITY),
     (3, "isMonotonic", BOOL),
-]);
+];
 static HISTOGRAM: Schema =
-    Schema::new([(1, "dataPoints", many(&HISTOGRAM_POINT)), (2, "aggregationTemporality", TEMPORALITY)]);
+    schema![(1, "dataPoints", many(&HISTOGRAM_POINT)), (2, "aggregationTemporality", TEMPORALITY)];
 static EXPONENTIAL: Schema =
-    Schema::new([(1, "dataPoints", many(&EXPONENTIAL_POINT)), (2, "aggregationTemporality", TEMPORALITY)]);
-static SUMMARY: Schema = Schema::new([(1, "dataPoints", many(&SUMMARY_POINT))]);
-static METRIC: Schema = Schema::new([
+    schema![(1, "dataPoints", many(&EXPONENTIAL_POINT)), (2, "aggregationTemporality", TEMPORALITY)];
+static SUMMARY: Schema = schema![(1, "dataPoints", many(&SUMMARY_POINT))];
+static METRIC: Schema = schema![
     (1, "name", TEXT),
     (2, "description", TEXT),
     (3, "unit", TEXT),
@@ -255,14 +258,14 @@ static METRIC: Schema = Schema::new([
     (10, "exponentialHistogram", one(&EXPONENTIAL)),
     (11, "summary", one(&SUMMARY)),
     (12, "metadata", many(&KEY_VALUE)),
-])
+]
 .oneof([5, 7, 9, 10, 11]);
 static SCOPE_METRICS: Schema =
-    Schema::new([(1, "scope", one(&SCOPE)), (2, "metrics", many(&METRIC)), (3, "schemaUrl", TEXT)]);
-static RESOURCE_METRICS: Schema = Schema::new([
+    schema![(1, "scope", one(&SCOPE)), (2, "metrics", many(&METRIC)), (3, "schemaUrl", TEXT)];
+static RESOURCE_METRICS: Schema = schema![
     (1, "resource", one(&RESOURCE)),
     (2, "scopeMetrics", many(&SCOPE_METRICS)),
     (3, "schemaUrl", TEXT),
-]);
+];
 /// `MetricsData`.
-pub(crate) static METRICS: Schema = Schema::new([(1, "resourceMetrics", many(&RESOURCE_METRICS))]);
+pub(crate) static METRICS: Schema = schema![(1, "resourceMetrics", many(&RESOURCE_METRICS))];

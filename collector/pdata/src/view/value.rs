@@ -159,6 +159,11 @@ impl<'a> Attributes<'a> {
         Self { entries: entries.slices(tag) }
     }
 
+    /// The encoded attributes: equal bytes mean equal attributes.
+    pub const fn bytes(self) -> &'a [u8] {
+        self.entries.rest()
+    }
+
     /// The value of the first attribute with this key.
     pub fn get(self, key: &str) -> Option<AnyValueView<'a>> {
         for entry in self.entries {

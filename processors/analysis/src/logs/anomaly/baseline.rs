@@ -177,6 +177,8 @@ const GAPS: f64 = 200.0;
 const FADE: f64 = 1.0 / 2000.0;
 /// As long as so many of the longest gaps nothing is missing.
 const PATIENCE: f64 = 3.0;
+/// And it must have come for so many times as long before: what was seen for a few minutes may just as well be over.
+const KNOWN: f64 = 4.0;
 /// Gaps that vary more are those of something that comes and goes.
 const MOST_VARIATION: f64 = 2.0;
 /// Fewer gaps say nothing about regularity.
@@ -222,7 +224,14 @@ impl Gaps {
     /// Whether a silence of so many buckets can be out of the ordinary: it came regularly, and never was silent for nearly as long.
     pub(super) fn is_long(&self, silent: u64) -> bool {
         let is_regular = self.variation() <= MOST_VARIATION;
-        self.n >= FEWEST_GAPS && is_regular && silent as f64 >= PATIENCE * self.longest
+        let (known, silent) = (f64::from(self.n) * self.mean, silent as f64);
+        self.n >= FEWEST_GAPS && is_regular && silent >= PATIENCE * self.longest && known >= KNOWN * silent
+    }
+
+    /// The dispersion of how often it comes in a time in which it should come `expected` times, as of a renewal process: the variance
+    /// is `expected` times the variation of its gaps. `None` if it comes too often for gaps to say much.
+    pub(super) fn dispersion(&self, expected: f64) -> Option<f64> {
+        (self.mean >= 2.0 && expected > 0.0).then(|| (self.variation() - 1.0) / expected)
     }
 
     /// The index of dispersion of gaps, the variance over the square of the mean: 1 for a Poisson process, which is what is assumed until more

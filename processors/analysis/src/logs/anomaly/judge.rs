@@ -18,6 +18,8 @@ use super::track::Track;
 
 /// What explains this share of it need not be reported twice.
 const EXPLAINED: f64 = 0.5;
+/// What is no problem in itself must be so many times as much as its band, or as little.
+const MARGIN: f64 = 1.5;
 /// So many templates at once are one thing.
 const MANY: usize = 3;
 /// What leaves no doubt, in thresholds.
@@ -68,7 +70,8 @@ impl Service {
                 if suspicion.is_none() && template.track.is_calm(side) {
                     continue;
                 }
-                let surprise = surprise(&mut template.track, suspicion, threshold, serial);
+                let margin = if template.is_problem() { 1.0 } else { MARGIN };
+                let surprise = surprise(&mut template.track, suspicion, margin, threshold, serial);
                 let report =
                     template.track.judged(suspicion, side, surprise, now, serial, &settings.episodes());
                 found.extend(report.map(|report| (target, side, report)));
@@ -159,7 +162,8 @@ impl Service {
                 let is_common = together.contains(&(target, side));
                 let Some(track) = self.track_mut(target) else { continue };
                 let forced = is_common.then(|| track.look(side, 0));
-                let mut surprise = surprise(track, suspicion, threshold, serial);
+                let margin = if target == Target::All { MARGIN } else { 1.0 };
+                let mut surprise = surprise(track, suspicion, margin, threshold, serial);
                 if is_explained && !track.is_open(side) {
                     surprise = 0.0;
                 }
@@ -329,9 +333,15 @@ impl Service {
 }
 
 /// How surprising a suspicion is: 1 at the threshold.
-fn surprise(track: &mut Track, suspicion: Option<&Suspicion>, threshold: f64, serial: u64) -> f64 {
+fn surprise(
+    track: &mut Track,
+    suspicion: Option<&Suspicion>,
+    margin: f64,
+    threshold: f64,
+    serial: u64,
+) -> f64 {
     match suspicion {
-        Some(suspicion) if !track.is_nothing_new(suspicion, serial) => {
+        Some(suspicion) if !track.is_nothing_new(suspicion, margin, serial) => {
             suspicion.p.max(tail::LEAST).ln() / threshold.clamp(tail::LEAST, 0.5).ln()
         }
         _ => 0.0,

@@ -186,9 +186,8 @@ impl About {
             Target::Warnings => "log.warning:count".to_owned(),
             Target::All => format!("log.records:{}", if is_silence { "silence" } else { "count" }),
         };
-        let problem = |template: &Template| template.classes.iter().any(|class| class.is_problem());
         let is_grave = match target {
-            Target::Template(slot) => service.templates[slot].is_error() || problem(&service.templates[slot]),
+            Target::Template(slot) => service.templates[slot].is_grave(),
             Target::Class(_) | Target::Errors => true,
             Target::Warnings | Target::All => false,
         };

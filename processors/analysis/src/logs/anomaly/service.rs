@@ -348,9 +348,14 @@ impl Service {
 }
 
 impl Template {
-    /// Whether it is an error: then it is good news if it comes less often.
-    pub(super) const fn is_error(&self) -> bool {
-        self.severity >= ERROR
+    /// Whether it is an error or of a class of problems.
+    pub(super) fn is_grave(&self) -> bool {
+        self.severity >= ERROR || self.classes.iter().any(Class::is_problem)
+    }
+
+    /// The same or a warning: then it is good news if it comes less often.
+    pub(super) fn is_problem(&self) -> bool {
+        self.severity >= WARNING || self.is_grave()
     }
 }
 

@@ -54,8 +54,18 @@ impl Suspicion {
 
     /// The band of three standard deviations.
     pub(super) fn band(&self) -> (f64, f64) {
-        let deviation = (self.expected + self.dispersion * self.expected * self.expected).sqrt();
+        let deviation = (self.expected + self.dispersion * self.expected * self.expected).max(0.0).sqrt();
         ((self.expected - 3.0 * deviation).max(0.0), self.expected + 3.0 * deviation)
+    }
+
+    /// Whether it is so far beyond the band that somebody would want to know: by `margin` times the band's end. However small its
+    /// p-value, a little more traffic than ever is no news, and nothing is reported that its own band calls usual.
+    fn is_clear(&self, margin: f64) -> bool {
+        let (low, high) = self.band();
+        match self.side {
+            Side::Up => self.observed >= margin * high,
+            Side::Down => self.observed * margin <= low && self.observed < low,
+        }
     }
 }
 
@@ -107,11 +117,15 @@ impl Track {
         self.stretch_mut(side).is_muted = true;
     }
 
-    /// Whether such a suspicion is nothing new: it happened several times within a day, or is the way back to how it was.
-    pub(super) fn is_nothing_new(&mut self, suspicion: &Suspicion, serial: u64) -> bool {
+    /// Whether such a suspicion is nothing new: it is hardly beyond its band, happened several times within a day, or is the way back to
+    /// how it was.
+    pub(super) fn is_nothing_new(&mut self, suspicion: &Suspicion, margin: f64, serial: u64) -> bool {
         let stretch = self.stretch(suspicion.side);
         if stretch.episode.is_open() {
             return false;
+        }
+        if !suspicion.is_clear(margin) {
+            return true;
         }
         let (size, recent) = (suspicion.effect() as f32, &stretch.recent);
         let is_within_a_day = |began: u64| began > 0 && serial as f64 - began as f64 <= DAY;

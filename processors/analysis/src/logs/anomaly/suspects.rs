@@ -153,7 +153,7 @@ impl Service {
     /// Whether fewer of it than usual are a reason to worry.
     fn is_missed(&self, target: Target) -> bool {
         match target {
-            Target::Template(slot) => !self.templates[slot].is_error(),
+            Target::Template(slot) => !self.templates[slot].is_problem(),
             Target::All => true,
             Target::Class(_) | Target::Errors | Target::Warnings => false,
         }

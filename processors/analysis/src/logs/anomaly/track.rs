@@ -207,6 +207,7 @@ impl Track {
             Some(p) => p,
             None => tail::at_most(0.0, expected, dispersion),
         };
+        let dispersion = self.gaps.dispersion(expected).unwrap_or(dispersion);
         let silence = self.with(Side::Down, window, expected, dispersion, p);
         Suspicion {
             is_silence: true,

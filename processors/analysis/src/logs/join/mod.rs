@@ -201,7 +201,9 @@ impl Joiner {
     fn start(&mut self, line: Line<'_>, now: Timestamp) {
         let text = line.text.trim_ascii_start();
         let has_mark = shape::has_mark(text);
-        let is_part = text.is_empty() || shape::is_frame(text) || shape::cause(text).is_some();
+        let is_ordinary = shape::is_ordinary(text);
+        let is_part =
+            !is_ordinary && (text.is_empty() || shape::is_frame(text) || shape::cause(text).is_some());
         if !is_part {
             self.count(line.has_time || line.is_dated);
         }
@@ -211,10 +213,10 @@ impl Joiner {
             has_time: line.has_time || line.is_dated,
             indent: line.text.len() - text.len(),
             is_panic: has_mark && text.contains("panic"),
-            is_source: shape::is_node_head(text.trim_ascii_end()),
+            is_source: !is_ordinary && shape::is_node_head(text.trim_ascii_end()),
             is_guess: false,
         };
-        self.state = opening(text, has_mark);
+        self.state = if is_ordinary && !has_mark { State::Line } else { opening(text, has_mark) };
     }
 
     /// Counts a line of which it says something whether it has a timestamp.

@@ -39,6 +39,29 @@ pub(super) fn has_mark(text: &str) -> bool {
     MARKS.as_ref().is_none_or(|marks| marks.find(text).is_some())
 }
 
+/// Whether the line is certainly nothing of what is known here by how a line begins or ends: no frame, cause, exception or place, no
+/// beginning of a trace of Go or Node, of JSON or of XML. It is the usual answer, and the first word has it.
+pub(super) fn is_ordinary(text: &str) -> bool {
+    let word = text.split(' ').next().unwrap_or_default();
+    let len = text.trim_ascii_end().len();
+    let (Some(first), Some(last)) = (text.as_bytes().first(), word.as_bytes().last()) else { return false };
+    let after = text.as_bytes().get(word.len() + 1);
+    let is_name_before = first.is_ascii_alphabetic() && matches!(after, Some(b'[' | b'('));
+    !matches!(first, b'<' | b'.' | b'-' | b'#')
+        && *last != b':'
+        && word.len() < len
+        && after != Some(&b'+')
+        && !is_name_before
+        && !matches!(text.as_bytes()[len - 1], b'{' | b'[' | b',')
+        && !word.ends_with(":in")
+        && !word.starts_with("SIG")
+        && !STARTS.contains(&word)
+}
+
+/// The first words that [`is_ordinary`] looks for, of which none has a colon at its end.
+const STARTS: [&str; 9] =
+    ["at", "from", "File", "Caused", "Wrapped", "Uncaught", "Unhandled", "fatal", "goroutine"];
+
 /// A frame, or another line that nobody would write but in a stack trace.
 pub(super) fn is_frame(text: &str) -> bool {
     is_at(text)

@@ -367,6 +367,70 @@ fn line() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Pieces of lines of traces, put together by chance.
+fn shaped() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "at ",
+        "from ",
+        "File \"a\", line 3",
+        "... 12 more",
+        "--- End of ",
+        "---> ",
+        "#0",
+        "0: ",
+        "12",
+        ": ",
+        ":in ",
+        "`x'",
+        "/a/b.go:12",
+        " +0x1d",
+        "app.rb:3",
+        "/app/a.js:10",
+        "node:fs",
+        "java.io.IOException",
+        "TypeError",
+        "Uncaught ",
+        "Unhandled exception. ",
+        "error: ",
+        " [",
+        " (",
+        ")",
+        "{",
+        "[",
+        ",",
+        "<a>",
+        "<?xml ?>",
+        "panic: ",
+        "fatal error: ",
+        "SIGSEGV: x",
+        "goroutine 1 [running]:",
+        "Caused by: ",
+        "Wrapped by: ",
+        "Suppressed: ",
+        "INFO",
+        " ",
+        "x",
+        "2024-01-02",
+        "a.b(c:1:2)",
+        "::f",
+        "0x1f",
+    ]);
+    prop::collection::vec(piece, 1..5).prop_map(|pieces| pieces.concat().trim_ascii_start().to_owned())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn what_is_called_ordinary_is_nothing_that_is_known(line in shaped()) {
+        if shape::is_ordinary(&line) {
+            prop_assert!(!shape::is_frame(&line) && shape::cause(&line).is_none() && !shape::is_goroutine(&line));
+            prop_assert!(!shape::is_node_head(line.trim_ascii_end()));
+            prop_assert_eq!(opening(&line, false), State::Line);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 

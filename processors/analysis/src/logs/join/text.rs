@@ -22,7 +22,7 @@ const MAX_LINE: usize = 512;
 /// ```
 pub fn learnable<'a>(head: &'a str, after: &str) -> Option<Cow<'a, str>> {
     let first = head.trim_ascii();
-    if shape::is_frame(first) || shape::is_goroutine(first) {
+    if !shape::is_ordinary(first) && (shape::is_frame(first) || shape::is_goroutine(first)) {
         return None;
     }
     // Most records are one line.
