@@ -68,6 +68,8 @@ struct Drain {
     waiting: Waiting,
     is_warm: bool,
     n_held: usize,
+    /// By how many bytes a record grows, about.
+    growth: f32,
     rules: Vec<(String, Regex)>,
     counters: Counters,
     config: Config,
@@ -146,6 +148,7 @@ impl Drain {
             waiting: Waiting::new(patience),
             is_warm: config.warmup_min_clusters == 0,
             n_held: 0,
+            growth: 0.0,
             rules,
             counters: Counters::new(context),
             config,
@@ -329,10 +332,14 @@ impl Drain {
         self.is_warm = self.is_warm || self.miner.len() >= self.config.warmup_min_clusters;
         let mut n_annotated = 0;
         let mut next = changes.iter();
-        let logs = logs.edit(|_, _, edit| {
+        let growth = (self.growth * logs.items() as f32) as usize;
+        let before = logs.encoded_len();
+        let logs = logs.edit_unread(growth, |edit| {
             let Some(change) = next.next() else { return };
             n_annotated += u64::from(self.annotate(change, edit));
         });
+        // A little more than the last batch needed.
+        self.growth = 1.05 * logs.encoded_len().saturating_sub(before) as f32 / changes.len().max(1) as f32;
         self.counters.annotated.add(n_annotated);
         let n_left = changes.iter().filter(|change| !change.is_removed).count() as u64;
         self.counters.unannotated.add(n_left - n_annotated);

@@ -241,11 +241,17 @@ pub(super) fn is_number(text: &[u8]) -> bool {
 /// How many bytes from the start need no escape in JSON text.
 #[inline]
 pub(super) fn plain_run(bytes: &[u8]) -> usize {
-    let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    // Whole blocks without asking where, which the compiler makes vector instructions of.
-    let (blocks, _) = bytes.as_chunks::<32>();
-    let is_plain = |block: &&[u8; 32]| !block.iter().fold(false, |any, byte| any | is_special(*byte));
-    let plain = 32 * blocks.iter().take_while(is_plain).count();
+    // Whole blocks without asking where, which the compiler makes vector instructions of; the last one may lie over the one before.
+    let is_plain = |block: &[u8; 16]| !block.iter().fold(false, |any, byte| any | is_special(*byte));
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    let plain = 16 * blocks.iter().take_while(|block| is_plain(block)).count();
+    if plain == 16 * blocks.len() && (rest.is_empty() || bytes.last_chunk().is_some_and(is_plain)) {
+        return bytes.len();
+    }
     let rest = bytes.get(plain..).unwrap_or_default();
     plain + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
+}
+
+const fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
 }

@@ -247,6 +247,7 @@ fn base64(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Text with what escapes it needs.
 pub(super) fn string(mut text: &[u8], out: &mut Vec<u8>) {
+    out.reserve(text.len() + 2);
     out.push(b'"');
     loop {
         let (plain, rest) = text.split_at(plain_run(text));

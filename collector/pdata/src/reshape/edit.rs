@@ -230,9 +230,25 @@ impl Logs {
     /// changes the batch is shared.
     #[must_use]
     pub fn edit(&self, mut edit: impl FnMut(ResourceView<'_>, LogRecordView<'_>, &mut RecordEdit)) -> Self {
+        // Most edits add little.
+        self.edit_encoded(self.encoded_len() / 4, |resource, record, scratch| {
+            edit(resource, LogRecordView::read(record), scratch);
+        })
+    }
+
+    /// The same for who need not look at the records and knows by about how many bytes they will grow together.
+    #[must_use]
+    pub fn edit_unread(&self, growth: usize, mut edit: impl FnMut(&mut RecordEdit)) -> Self {
+        self.edit_encoded(growth, |_, _, scratch| edit(scratch))
+    }
+
+    fn edit_encoded(
+        &self,
+        growth: usize,
+        mut edit: impl FnMut(ResourceView<'_>, &[u8], &mut RecordEdit),
+    ) -> Self {
         let mut editor = Editor {
-            // Most edits add little.
-            out: Vec::with_capacity(self.encoded_len() + self.encoded_len() / 4),
+            out: Vec::with_capacity(self.encoded_len() + growth),
             scratch: RecordEdit::default(),
             is_changed: false,
             items: 0,
@@ -260,7 +276,7 @@ struct Editor<'e, E> {
     edit: &'e mut E,
 }
 
-impl<E: FnMut(ResourceView<'_>, LogRecordView<'_>, &mut RecordEdit)> Editor<'_, E> {
+impl<E: FnMut(ResourceView<'_>, &[u8], &mut RecordEdit)> Editor<'_, E> {
     fn resource(&mut self, group: &[u8]) {
         let resource = ResourceView::new(bytes_field(group, 1));
         self.container(1, group, |editor, scope| editor.scope(resource, scope));
@@ -295,7 +311,7 @@ impl<E: FnMut(ResourceView<'_>, LogRecordView<'_>, &mut RecordEdit)> Editor<'_, 
     fn record(&mut self, resource: ResourceView<'_>, record: &[u8]) {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
-        (self.edit)(resource, LogRecordView::read(record), &mut scratch);
+        (self.edit)(resource, record, &mut scratch);
         self.is_changed |= scratch.is_removed || !scratch.is_empty();
         if !scratch.is_removed {
             self.items += 1;

@@ -121,12 +121,15 @@ pub(super) fn named(line: &str, stamp: Stamp) -> Option<Header<'_>> {
     let rest = &rest[1..];
     let colon = memchr::memchr(b':', head(rest, MAX_TAG))?;
     let (tag, rest) = (&rest[..colon], &rest[colon + 1..]);
+    // Everybody writes RFC 3339, so a number of a process is wanted then.
+    if !first.is_ascii_alphabetic() && !tag.ends_with(']') && tag != "kernel" {
+        return None;
+    }
     let (program, is_numbered) = match tag.split_once('[') {
         Some((program, pid)) => (program, pid.strip_suffix(']').is_some_and(|pid| !pid.contains(' '))),
         None => (tag, false),
     };
     let is_program = !program.is_empty() && program.bytes().all(is_tag);
-    // Everybody writes RFC 3339, so a number of a process is wanted then.
     let is_sure = is_numbered || (first.is_ascii_alphabetic() && !tag.contains('[')) || program == "kernel";
     let ends = rest.is_empty() || rest.starts_with(' ');
     (is_program && is_sure && ends && level::of_word(program).is_none()).then(|| Header {

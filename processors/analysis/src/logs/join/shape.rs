@@ -42,25 +42,37 @@ pub(super) fn has_mark(text: &str) -> bool {
 /// Whether the line is certainly nothing of what is known here by how a line begins or ends: no frame, cause, exception or place, no
 /// beginning of a trace of Go or Node, of JSON or of XML. It is the usual answer, and the first word has it.
 pub(super) fn is_ordinary(text: &str) -> bool {
-    let word = text.split(' ').next().unwrap_or_default();
-    let len = text.trim_ascii_end().len();
-    let (Some(first), Some(last)) = (text.as_bytes().first(), word.as_bytes().last()) else { return false };
-    let after = text.as_bytes().get(word.len() + 1);
-    let is_name_before = first.is_ascii_alphabetic() && matches!(after, Some(b'[' | b'('));
-    !matches!(first, b'<' | b'.' | b'-' | b'#')
-        && *last != b':'
-        && word.len() < len
-        && after != Some(&b'+')
-        && !is_name_before
-        && !matches!(text.as_bytes()[len - 1], b'{' | b'[' | b',')
-        && !word.ends_with(":in")
-        && !word.starts_with("SIG")
-        && !STARTS.contains(&word)
+    let bytes = text.as_bytes();
+    let len = bytes.trim_ascii_end().len();
+    let end = bytes.iter().position(|byte| *byte == b' ').unwrap_or(bytes.len());
+    let (word, after) = (&bytes[..end], bytes.get(end + 1));
+    let (Some(first), Some(last)) = (word.first(), word.last()) else { return false };
+    let is_known = matches!(first, b'<' | b'.' | b'-' | b'#')
+        || end >= len
+        || matches!(after, Some(b'+'))
+        || matches!(after, Some(b'[' | b'(')) && first.is_ascii_alphabetic()
+        || matches!(bytes[len - 1], b'{' | b'[' | b',')
+        || *last == b':' && may_be_label(&word[..end - 1])
+        || *last == b'n' && word.ends_with(b":in")
+        || word.starts_with(b"SIG")
+        || STARTS.contains(&word);
+    !is_known
+}
+
+/// Whether a word that a colon follows may be a number, the name of an exception or one of the labels in front of one.
+fn may_be_label(word: &[u8]) -> bool {
+    let Some(last) = word.last() else { return true };
+    last.is_ascii_digit()
+        || *last == b':'
+        || ENDINGS.iter().any(|ending| word.ends_with(ending.as_bytes()))
+        || LABELS.contains(&word)
 }
 
 /// The first words that [`is_ordinary`] looks for, of which none has a colon at its end.
-const STARTS: [&str; 9] =
-    ["at", "from", "File", "Caused", "Wrapped", "Uncaught", "Unhandled", "fatal", "goroutine"];
+const STARTS: [&[u8]; 9] =
+    [b"at", b"from", b"File", b"Caused", b"Wrapped", b"Uncaught", b"Unhandled", b"fatal", b"goroutine"];
+/// And those that have, without it.
+const LABELS: [&[u8]; 3] = [b"panic", b"Suppressed", b"error"];
 
 /// A frame, or another line that nobody would write but in a stack trace.
 pub(super) fn is_frame(text: &str) -> bool {
