@@ -1,4 +1,7 @@
-//! A bounded table keyed by identity: when it is full, an entry that was not used lately makes room.
+//! A bounded table keyed by identity: when it is full, an entry that was hardly used lately makes room.
+//!
+//! New entries are on probation until they are used again, so that a flood of entries that come once pushes out itself and not what
+//! has been there for long (generalised CLOCK, Smith 1978).
 //!
 //! Which one depends only on the order of use, never on a hash map's order, so that a replay evicts the same entries.
 
@@ -20,9 +23,18 @@ pub struct Table<T> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Slot<T> {
     id: u64,
-    /// Set on use, cleared when the hand passes: an entry is evicted when the hand finds it unset.
-    used: bool,
+    /// One more with every use after the first, up to [`MOST_USES`]; one less when the hand passes, which evicts what has none.
+    uses: u8,
     value: T,
+}
+
+/// So many rounds of the hand an entry survives that was in use.
+const MOST_USES: u8 = 7;
+
+impl<T> Slot<T> {
+    fn used(&mut self) {
+        self.uses = self.uses.saturating_add(1).min(MOST_USES);
+    }
 }
 
 impl<T> Table<T> {
@@ -41,10 +53,10 @@ impl<T> Table<T> {
     pub fn entry(&mut self, id: u64, make: impl FnOnce() -> T) -> (&mut T, Option<T>) {
         if let Some(&at) = self.index.get(&id) {
             let slot = &mut self.slots[at as usize];
-            slot.used = true;
+            slot.used();
             return (&mut slot.value, None);
         }
-        let slot = Slot { id, used: true, value: make() };
+        let slot = Slot { id, uses: 0, value: make() };
         if self.slots.len() < self.capacity {
             let at = self.slots.len();
             self.index.insert(id, at as u32);
@@ -67,7 +79,7 @@ impl<T> Table<T> {
     /// The entry `id`, if there is one; counts as use.
     pub fn get_mut(&mut self, id: u64) -> Option<&mut T> {
         let slot = &mut self.slots[*self.index.get(&id)? as usize];
-        slot.used = true;
+        slot.used();
         Some(&mut slot.value)
     }
 
@@ -100,10 +112,10 @@ impl<T> Table<T> {
         loop {
             self.hand = (self.hand + 1) % self.slots.len();
             let slot = &mut self.slots[self.hand];
-            if !slot.used {
+            if slot.uses == 0 {
                 return self.hand;
             }
-            slot.used = false;
+            slot.uses -= 1;
         }
     }
 }
@@ -150,6 +162,21 @@ mod tests {
         table.entry(3, || unreachable!());
         assert_eq!(table.entry(5, || 5).1, Some(1));
         assert_eq!((table.get(3), table.get(1), table.len(), table.evicted()), (Some(&3), None, 3, 2));
+    }
+
+    #[test]
+    fn what_is_in_use_outlives_a_flood_of_what_comes_once() {
+        let mut table = Table::new(10);
+        for n in 0..1_000u64 {
+            table.entry(0, || 0);
+            table.entry(1_000 + n, || n);
+        }
+        assert_eq!((table.get(0), table.len()), (Some(&0), 10));
+        // Once it is no longer used it goes, too.
+        for n in 0..200u64 {
+            table.entry(10_000 + n, || n);
+        }
+        assert_eq!(table.get(0), None);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod config;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;
 
 use analysis::detect::{Findings, Watcher, vectors};

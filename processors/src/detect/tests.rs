@@ -16,11 +16,11 @@ use super::*;
 
 const START: u64 = 1_700_000_000;
 
-fn detect(config: &Config) -> Detect {
+pub(super) fn detect(config: &Config) -> Detect {
     Detect::new(config, config.metrics().unwrap(), &Context::detached(Kind::Processor, "detect"))
 }
 
-fn resource(service: &str) -> Option<Resource> {
+pub(super) fn resource(service: &str) -> Option<Resource> {
     let value = Some(AnyValue { value: Some(Value::StringValue(service.to_owned())) });
     let attribute = KeyValue { key: "service.name".to_owned(), value, ..KeyValue::default() };
     Some(Resource { attributes: vec![attribute], ..Resource::default() })
@@ -120,7 +120,7 @@ fn burst(detect: &mut Detect, severity: i32) -> Vec<Anomaly> {
     found
 }
 
-fn run(detect: &mut Detect, batch: Batch) -> Vec<Batch> {
+pub(super) fn run(detect: &mut Detect, batch: Batch) -> Vec<Batch> {
     let mut output = Output::for_batch(Ack::none());
     detect.process(batch, &mut output).unwrap();
     output.take().into_iter().map(|delivery| delivery.batch).collect()
@@ -139,12 +139,12 @@ fn anomalies(batches: Vec<Batch>) -> Vec<Anomaly> {
     events(batches).into_iter().filter_map(anomaly).collect()
 }
 
-fn scores(batches: Vec<Batch>) -> Vec<Score> {
+pub(super) fn scores(batches: Vec<Batch>) -> Vec<Score> {
     let score = |event| if let Event::Score(score) = event { Some(score) } else { None };
     events(batches).into_iter().filter_map(score).collect()
 }
 
-fn wobble(n: u64) -> f64 {
+pub(super) fn wobble(n: u64) -> f64 {
     100.0 + ((n * 7919) % 13) as f64
 }
 
