@@ -48,7 +48,7 @@ fn scores_beside(others: impl Fn(u64) -> Option<Batch>, config: &Config) -> (Vec
 fn a_hundred_thousand_new_series_in_a_minute_are_bounded_and_change_no_other_score() {
     let config = Config { max_series: 5_000, ..Config::default() };
     let (alone, _) = scores_beside(|_| None, &config);
-    assert!(alone.last().is_some_and(|score| *score > 0.5), "the fault is seen: {alone:?}");
+    assert!(alone[280..].iter().any(|score| *score > 0.5), "the fault is seen: {alone:?}");
     let flood = |second: u64| {
         let names = (0..1_700).map(move |n| format!("m{}", second * 1_700 + n));
         let value = |n: usize| [1.0, f64::NAN, f64::INFINITY, -1e300][n % 4];
@@ -69,7 +69,7 @@ fn points_that_come_twice_late_from_the_future_or_as_no_number_change_no_score()
     let (alone, _) = scores_beside(|_| None, &config);
     let bad = |second: u64| {
         let now = second as i64;
-        let bad = [(now, 1e9), (now - 7, 1e9), (now, f64::NAN), (now - 100_000, -1.0)];
+        let bad = [(now, 1e9), (now - 7, 1e9), (now + 1, f64::NAN), (now - 100_000, -1.0)];
         Some(points("cart", bad.into_iter().map(|(second, value)| ("queue".to_owned(), second, value))))
     };
     let (beside, detect) = scores_beside(bad, &config);

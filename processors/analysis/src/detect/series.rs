@@ -78,12 +78,18 @@ pub struct Scored {
 const FIRST: usize = 8;
 /// However dense its points are, a series is learned from for this long before anything is reported about it.
 const SHORTEST_WARM_UP: Duration = Duration::from_secs(180);
+/// So many points in a row that are this late say that the clock was ahead before.
+const LATE_POINTS: u8 = 5;
+const JUMP: Duration = Duration::from_secs(60);
 
 /// One series.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Series {
     first_seen: Timestamp,
     last: Timestamp,
+    /// Points in a row that came far too late, each after the other, and the time of the newest.
+    late: u8,
+    newest_late: Timestamp,
     /// Usual time between points in seconds.
     interval: f64,
     seen: u32,
@@ -111,6 +117,8 @@ impl Default for Series {
         Self {
             first_seen: Timestamp::default(),
             last: Timestamp::default(),
+            late: 0,
+            newest_late: Timestamp::default(),
             interval: 0.0,
             seen: 0,
             first: Some(Box::default()),
@@ -187,9 +195,17 @@ impl Series {
         if point.time.is_unknown() {
             return Err(Ignored::NoTime);
         }
-        if point.time <= self.last {
-            return Err(if point.time == self.last { Ignored::Duplicate } else { Ignored::OutOfOrder });
+        if point.time == self.last {
+            return Err(Ignored::Duplicate);
         }
+        if point.time < self.last {
+            if !self.clock_was_ahead(point.time) {
+                return Err(Ignored::OutOfOrder);
+            }
+            self.last = point.time;
+            return Ok(1.0);
+        }
+        self.late = 0;
         let elapsed = point.time.since(self.last).as_secs_f64();
         let first = self.last.is_unknown();
         self.last = point.time;
@@ -204,6 +220,22 @@ impl Series {
         let rate = (2.0 / f64::from(self.seen.max(1))).clamp(0.05, 1.0);
         self.interval *= 1.0 + rate * (steps.clamp(0.5, 2.0) - 1.0);
         Ok(steps)
+    }
+
+    /// Whether the last point that was taken came from a clock that had jumped ahead: time goes on for several points where it was
+    /// before. Without that one such point would silence the series until its time has come.
+    fn clock_was_ahead(&mut self, time: Timestamp) -> bool {
+        if self.last.since(time) < JUMP {
+            return false;
+        }
+        let goes_on = self.late > 0 && time > self.newest_late;
+        self.late = if goes_on { self.late.saturating_add(1) } else { 1 };
+        self.newest_late = time;
+        let was_ahead = self.late >= LATE_POINTS;
+        if was_ahead {
+            self.late = 0;
+        }
+        was_ahead
     }
 
     /// Keeps the very first points until there are enough to begin with; afterwards gives `None`.

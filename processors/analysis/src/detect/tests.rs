@@ -202,14 +202,33 @@ fn bad_points_are_named_and_change_nothing() {
     for n in 0..50 {
         series.observe(Point::new(at(n, 10), 5.0), Nature::default(), &settings).unwrap();
     }
-    let before = format!("{series:?}");
+    let mut undisturbed = series.clone();
     let mut observe = |time, value| series.observe(Point::new(time, value), Nature::default(), &settings);
     assert_eq!(observe(at(50, 10), f64::NAN), Err(Ignored::NotFinite));
     assert_eq!(observe(at(50, 10), f64::INFINITY), Err(Ignored::NotFinite));
     assert_eq!(observe(at(49, 10), 5.0), Err(Ignored::Duplicate));
     assert_eq!(observe(at(3, 10), 5.0), Err(Ignored::OutOfOrder));
     assert_eq!(observe(Timestamp::default(), 5.0), Err(Ignored::NoTime));
-    assert_eq!(format!("{series:?}"), before);
+    let scored = observe(at(50, 10), 5.5);
+    assert_eq!(scored, undisturbed.observe(Point::new(at(50, 10), 5.5), Nature::default(), &settings));
+}
+
+#[test]
+fn a_clock_that_was_ahead_for_a_moment_does_not_silence_the_series() {
+    let settings = Settings::default();
+    let mut series = Series::default();
+    let mut observe = |time, value| series.observe(Point::new(time, value), Nature::default(), &settings);
+    for n in 0..50 {
+        observe(at(n, 10), 5.0).unwrap();
+    }
+    observe(at(100_000, 10), 5.0).unwrap();
+    let taken: Vec<bool> = (50..60).map(|n| observe(at(n, 10), 5.0).is_ok()).collect();
+    assert_eq!(taken, [false, false, false, false, true, true, true, true, true, true]);
+    // Points of a backlog between those that are on time are late, not more.
+    for n in 0..20 {
+        assert_eq!(observe(at(n, 10), 5.0), Err(Ignored::OutOfOrder));
+        observe(at(60 + n, 10), 5.0).unwrap();
+    }
 }
 
 #[test]
