@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use analysis::logs::attributes::TEMPLATE;
 use component::{Delivery, Kind as ComponentKind, Outcome};
-use pdata::proto::common::KeyValue;
+use pdata::proto::common::{KeyValue, any_value::Value};
 use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
 use pdata::proto::resource::Resource;
 use proptest::prelude::*;
 
 use super::*;
+use crate::values;
 
 /// 2024-06-15T12:00:00Z
 const OBSERVED: u64 = 1_718_452_800_000_000_000;

@@ -79,9 +79,10 @@ impl Drain {
     ) {
         if self.config.parse {
             change.news = News::of(&lines.lifted, record);
-            self.counters.parsed.add(u64::from(change.news.is_some()));
         }
-        self.counters.joined.add(lines.n_lines as u64 - 1);
+        if lines.is_joined() {
+            self.counters.joined.add(lines.n_lines as u64 - 1);
+        }
         let text = lines.text();
         if text.trim().is_empty() {
             return;

@@ -3,29 +3,29 @@
 mod change;
 mod config;
 mod held;
+mod keys;
 #[cfg(test)]
 mod line_tests;
 mod lines;
 mod merges;
 mod message;
+mod rules;
 mod stream;
 mod telemetry;
 #[cfg(test)]
 mod tests;
 mod unfinished;
 
-use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use analysis::logs::Miner;
 use analysis::logs::attributes::TEMPLATE_ID;
-use analysis::logs::mask::{Kind, Masked, Masker};
+use analysis::logs::mask::Masker;
 use component::{
     Ack, Affinity, BuildError, Clock, ConfigSpec, Context, Key, Output, ProcessError, Processor,
     ProcessorFactory, Stability,
 };
-use pdata::proto::common::{AnyValue, ArrayValue, any_value::Value};
 use pdata::view::{AnyValueView, LogRecordView};
 use pdata::{Batch, Logs, RecordEdit, Signal, SignalSet, Timestamp};
 use regex::Regex;
@@ -33,10 +33,10 @@ use regex::Regex;
 use self::change::{Body, Change};
 pub use self::config::{Config, Join, MaskingRule};
 use self::held::{Held, Patience, Waiting};
+use self::rules::{parameters, with_rules};
 use self::stream::{Earlier, Reading, Record, Role, Streams};
 use self::telemetry::Counters;
 use self::unfinished::{Store, Unfinished};
-use crate::values;
 
 /// The shortest and the longest time between two looks at what is held back.
 const TICKS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
@@ -273,6 +273,8 @@ impl Drain {
             });
             done.drain(..).for_each(|kind| self.counters.redacted(kind));
         });
+        let n_parsed = changes.iter().filter(|change| change.news.is_some()).count();
+        self.counters.parsed.add(n_parsed as u64);
         changes
     }
 
@@ -384,39 +386,5 @@ impl Drain {
             let logs = self.changed(&logs, &changes);
             output.emit_held(logs, ack);
         }
-    }
-}
-
-/// The text with every match of the user's rules as a wildcard; each match goes to `found`.
-fn with_rules<'a>(
-    text: &'a str,
-    rules: &[(String, Regex)],
-    found: &mut dyn FnMut(&str, &str),
-) -> Cow<'a, str> {
-    let mut text = Cow::Borrowed(text);
-    for (name, regex) in rules {
-        let replaced = regex.replace_all(&text, |captures: &regex::Captures<'_>| {
-            found(name, &captures[0]);
-            Kind::Any.mask()
-        });
-        if let Cow::Owned(replaced) = replaced {
-            text = Cow::Owned(replaced);
-        }
-    }
-    text
-}
-
-/// Notes a line's variable parts, as far as they are wanted.
-fn parameters(config: &Config, miner: &mut Miner, masked: &Masked<'_>, change: &mut Change) {
-    if config.extract_parameters {
-        for (kind, text) in masked.parameters().filter(|(kind, _)| !matches!(kind, Kind::Secret | Kind::Any))
-        {
-            change.add(&format!("{}.{}", config.parameter_key_prefix, kind.name()), text);
-        }
-    }
-    if config.emit_wildcards {
-        let values = miner.wildcards(masked).into_iter().map(values::string).collect();
-        let list = AnyValue { value: Some(Value::ArrayValue(ArrayValue { values })) };
-        values::set(&mut change.attributes, &config.wildcards_attribute, list);
     }
 }

@@ -4,7 +4,6 @@
 //! resource, file, output and container are a stream.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 use analysis::logs::format::{Format, Lifted, Sniffer};
@@ -13,13 +12,12 @@ use foldhash::fast::FixedState;
 use pdata::view::{AnyValueView, LogRecordView, ResourceView};
 use pdata::{Logs, Timestamp};
 
+use super::keys::Keys;
+
 /// How many streams are remembered; when there are more, those that were quiet for longest are forgotten.
 const MAX_STREAMS: usize = 10_000;
 /// So many records of a batch are held back at most.
 const MAX_OPEN: usize = 64;
-/// What tells streams of one resource apart.
-const ATTRIBUTES: [&str; 4] = ["log.file.path", "log.file.name", "log.iostream", "k8s.container.name"];
-
 /// What is known about every stream.
 pub(super) struct Streams {
     /// What the joiners of new streams have. Without joining every line is a record.
@@ -271,50 +269,6 @@ fn line<'a>(record: LogRecordView<'a>) -> Option<&'a str> {
     match record.body() {
         AnyValueView::Str(text) if !is_complete && record.event_name().is_empty() => Some(text),
         _ => None,
-    }
-}
-
-/// Hashes what tells streams apart. A resource is hashed once for all its records, and attributes once for all records in a row that
-/// have the same.
-#[derive(Default)]
-struct Keys<'a> {
-    last: Option<(*const u8, usize)>,
-    resource: u64,
-    attributes: Option<(u64, &'a [u8], u64)>,
-}
-
-impl<'a> Keys<'a> {
-    fn resource(&mut self, resource: ResourceView<'_>) -> u64 {
-        let bytes = resource.bytes();
-        let place = (bytes.as_ptr(), bytes.len());
-        if self.last != Some(place) {
-            self.last = Some(place);
-            self.resource = FixedState::default().hash_one(bytes);
-        }
-        self.resource
-    }
-
-    fn of(&mut self, resource: ResourceView<'_>, record: LogRecordView<'a>) -> u64 {
-        let resource = self.resource(resource);
-        let bytes = record.attributes().bytes();
-        if let Some((of, attributes, key)) = self.attributes
-            && of == resource
-            && attributes == bytes
-        {
-            return key;
-        }
-        let mut hasher = FixedState::with_seed(resource).build_hasher();
-        for (key, value) in record.attributes() {
-            if let (Some(number), AnyValueView::Str(text)) =
-                (ATTRIBUTES.iter().position(|name| *name == key), value)
-            {
-                hasher.write_usize(number);
-                hasher.write(text.as_bytes());
-            }
-        }
-        let key = hasher.finish();
-        self.attributes = Some((resource, bytes, key));
-        key
     }
 }
 

@@ -2,11 +2,12 @@
 
 use analysis::logs::attributes::{MERGED, TEMPLATE};
 use component::{Ack, Kind as ComponentKind};
-use pdata::proto::common::{KeyValue, KeyValueList};
+use pdata::proto::common::{AnyValue, ArrayValue, KeyValue, KeyValueList, any_value::Value};
 use pdata::proto::logs::{LogRecord, LogsData, ResourceLogs, ScopeLogs};
 use pdata::proto::resource::Resource;
 
 use super::*;
+use crate::values;
 
 fn drain(config: Config) -> Drain {
     drain_in(config, &Context::detached(ComponentKind::Processor, "drain"))

@@ -127,8 +127,7 @@ impl RecordEdit {
 
     fn field(&mut self, tag: u32, len: usize, write: impl FnOnce(&mut Vec<u8>)) {
         let field = self.push(|out| {
-            encode_varint(u64::from(message_key(tag)), out);
-            encode_varint(len as u64, out);
+            start_field(tag, len, out);
             write(out);
         });
         self.replace(tag, field);
@@ -145,14 +144,11 @@ impl RecordEdit {
         let field = self.push(|out| {
             let len = 1 + encoded_len_varint(key.len() as u64) + key.len();
             let len = len + 1 + encoded_len_varint(value_len as u64) + value_len;
-            encode_varint(u64::from(message_key(ATTRIBUTES)), out);
-            encode_varint(len as u64, out);
-            encode_varint(u64::from(message_key(1)), out);
-            encode_varint(key.len() as u64, out);
+            start_field(ATTRIBUTES, len, out);
+            start_field(1, key.len(), out);
             start = out.len();
             out.put_slice(key.as_bytes());
-            encode_varint(u64::from(message_key(2)), out);
-            encode_varint(value_len as u64, out);
+            start_field(2, value_len, out);
             write(out);
         });
         self.put(Attribute { key: start..start + key.len(), field });
@@ -212,6 +208,18 @@ impl RecordEdit {
     }
 }
 
+/// What stands in front of a field that holds bytes. Nearly all are short, and their length takes one byte.
+#[inline]
+fn start_field(tag: u32, len: usize, out: &mut Vec<u8>) {
+    match (u8::try_from(message_key(tag)), u8::try_from(len)) {
+        (Ok(key), Ok(len)) if key < 0x80 && len < 0x80 => out.extend_from_slice(&[key, len]),
+        _ => {
+            encode_varint(u64::from(message_key(tag)), out);
+            encode_varint(len as u64, out);
+        }
+    }
+}
+
 /// The encoded length of a text as a value.
 fn string_len(text: &str) -> usize {
     1 + encoded_len_varint(text.len() as u64) + text.len()
@@ -219,8 +227,7 @@ fn string_len(text: &str) -> usize {
 
 /// Writes a text as a value. Even an empty text is written: it is not the same as no value.
 fn put_string(text: &str, out: &mut Vec<u8>) {
-    encode_varint(u64::from(message_key(1)), out);
-    encode_varint(text.len() as u64, out);
+    start_field(1, text.len(), out);
     out.put_slice(text.as_bytes());
 }
 
