@@ -212,8 +212,8 @@ struct Habit {
     part: u8,
     /// In 32nds of a digit, fading by the day.
     before: Bytes<PARTS>,
-    /// The same of the last twelve hours. It counts only later, so that an event is not its own precedent.
-    lately: Bytes<PARTS>,
+    /// The same of the last twelve hours. It counts only when they have passed, so that an event is not its own precedent.
+    lately: Bytes<{ PARTS / 2 }>,
 }
 
 /// Half hours of a day.
@@ -227,13 +227,13 @@ impl Habit {
 
     fn observe(&mut self, time: Timestamp, digits: f64) -> f64 {
         let part = (time.as_nanos() / 1_800_000_000_000 % PARTS as u64) as usize;
+        let lately = &mut self.lately.0[part % (PARTS / 2)];
         if part != usize::from(self.part) {
-            let past = (part + PARTS / 2) % PARTS;
-            let faded = (f64::from(self.before.0[past]) * Self::FADING) as u8;
-            self.before.0[past] = std::mem::take(&mut self.lately.0[past]).max(faded);
+            let half_a_day_ago = &mut self.before.0[(part + PARTS / 2) % PARTS];
+            let faded = (f64::from(*half_a_day_ago) * Self::FADING) as u8;
+            *half_a_day_ago = std::mem::take(lately).max(faded);
             self.part = part as u8;
         }
-        let lately = &mut self.lately.0[part];
         *lately = (*lately).max((digits * Self::STEPS) as u8);
         let near = [part + PARTS - 1, part, part + 1].map(|part| self.before.0[part % PARTS]);
         let before = f64::from(near.into_iter().fold(0, u8::max)) / Self::STEPS;
@@ -309,6 +309,6 @@ mod tests {
 
     #[test]
     fn it_is_small() {
-        assert!(size_of::<Novelty>() <= 736, "{}", size_of::<Novelty>());
+        assert!(size_of::<Novelty>() <= 640, "{}", size_of::<Novelty>());
     }
 }
