@@ -14,6 +14,8 @@ use super::labels::Window;
 use crate::plot::{Point, Trace};
 use crate::sink::{Sink, factory};
 
+/// What the metrics of one resource are called where they are judged together.
+const TOGETHER: &str = "metrics.together";
 /// How many series are kept to be drawn, of all services: about 150 MB.
 const MOST_DRAWN: usize = 1000;
 
@@ -34,6 +36,8 @@ pub(super) struct Collected {
 pub(super) struct Service {
     /// The largest score of each moment, in the order in which they came; see [`Service::scores`].
     scores: Vec<(Timestamp, f64)>,
+    /// The same for metrics that are judged together, which counts where there is one.
+    together: Vec<(Timestamp, f64)>,
     series: HashSet<u64, FixedState>,
     /// What was reported.
     pub(super) episodes: Vec<Episode>,
@@ -110,9 +114,10 @@ impl Collected {
         let service = self.service(text("service.name"));
         service.series.insert(id);
         let drawn = draw && service.draw(id, score, more);
-        match service.scores.last_mut() {
+        let scores = if text("name") == TOGETHER { &mut service.together } else { &mut service.scores };
+        match scores.last_mut() {
             Some((time, highest)) if *time == score.time => *highest = highest.max(score.score),
-            _ => service.scores.push((score.time, score.score)),
+            _ => scores.push((score.time, score.score)),
         }
         self.drawn += usize::from(drawn);
     }
@@ -152,10 +157,21 @@ impl Collected {
 impl Service {
     /// The largest score of each moment, in the order of time.
     pub(super) fn scores(&self) -> Vec<(Timestamp, f64)> {
-        let mut scores = self.scores.clone();
-        // Stable, and the largest one of a moment comes first.
-        scores.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+        let mut scores = self.together.clone();
+        let largest_first =
+            |a: &(Timestamp, f64), b: &(Timestamp, f64)| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1));
+        scores.sort_by(largest_first);
         scores.dedup_by_key(|(time, _)| *time);
+        let n_together = scores.len();
+        let mut single = self.scores.clone();
+        single.sort_by(largest_first);
+        single.dedup_by_key(|(time, _)| *time);
+        let is_new = |(time, _): &(Timestamp, f64)| {
+            scores[..n_together].binary_search_by_key(time, |(time, _)| *time).is_err()
+        };
+        single.retain(is_new);
+        scores.extend(single);
+        scores.sort_by_key(|(time, _)| *time);
         scores
     }
 

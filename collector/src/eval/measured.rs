@@ -46,11 +46,15 @@ fn emitting(section: &Section, scores: bool) -> Section {
     let mut section = section.clone();
     let location = section.location.clone();
     let scores = Node::new(Value::Bool(scores), location.clone());
+    // Pictures are of single series, also where metrics are judged together.
+    let keys = ["emit_scores", "emit_series_scores"];
     if section.node.value == Value::Null {
         section.node = Node::new(Value::Map(Default::default()), location.clone());
     }
     if let Value::Map(map) = &mut section.node.value {
-        map.insert("emit_scores".to_owned(), (location, scores));
+        for key in keys {
+            map.insert(key.to_owned(), (location.clone(), scores.clone()));
+        }
     }
     section
 }

@@ -10,6 +10,8 @@ const BINS: usize = 56;
 const BINS_PER_UNIT: f64 = 4.0;
 /// What is so strong is told whatever came before: no chance makes it.
 const BEYOND_DOUBT: f64 = 12.0;
+/// On the first day, when everything is a record, what is stronger by less than this is as strong.
+const MARGIN: f64 = 0.5;
 /// How long past candidates count, in days.
 const MEMORY: f64 = 7.0;
 const DAY: f64 = 86_400.0;
@@ -86,25 +88,31 @@ impl Budget {
     /// only become stronger. The budget is in alerts a day.
     pub fn offer(&mut self, now: Timestamp, strength: f64, before: Option<f64>, budget: f64) -> Decision {
         self.fade(now);
-        let bin = bin(strength);
+        match before {
+            Some(before) => self.raise(before, strength),
+            None => self.candidates[bin(strength)] += 1.0,
+        }
         if !self.told.is_unknown() && now.since(self.told) <= COMPANY {
             return Decision::Company;
         }
-        if let Some(before) = before {
-            let before = &mut self.candidates[self::bin(before)];
-            *before = (*before - 1.0).max(0.0);
-        }
-        self.candidates[bin] += 1.0;
         if strength < self.bar_of_chance(budget) {
             return Decision::Withheld;
         }
-        let as_strong: f32 = self.candidates.iter().skip(bin).sum();
+        let margin = if self.time < DAY { MARGIN } else { 0.0 };
+        let as_strong: f32 = self.candidates.iter().skip(bin(strength - margin)).sum();
         let allowed = budget * (self.time / DAY).max(1.0);
         if f64::from(as_strong) > allowed && strength < BEYOND_DOUBT {
             return Decision::Withheld;
         }
         self.told = now;
         Decision::Alert
+    }
+
+    /// What was offered has become stronger.
+    pub fn raise(&mut self, before: f64, strength: f64) {
+        let before = &mut self.candidates[bin(before)];
+        *before = (*before - 1.0).max(0.0);
+        self.candidates[bin(strength)] += 1.0;
     }
 
     /// The strength that so many candidates a day have by chance alone.

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Bins of the body: quarters of an octave, from 1/64 of the unit to 16 times it.
+/// Bins of the body: quarters of an octave, from a quarter of the unit to 256 times it.
 const BINS: usize = 40;
-const BELOW_UNIT: i32 = 24;
+const BELOW_UNIT: i32 = 8;
+/// How many bits of the mantissa are below the quarters, and which quarter 1 begins, in the bits of an `f32`.
+const MANTISSA: u32 = 21;
+const ONE: i32 = (1.0_f32.to_bits() >> MANTISSA) as i32;
 /// So many of the first scores give the unit.
 const FIRST: usize = 8;
 /// Scores before there is a tail.
@@ -37,7 +40,7 @@ const LEAST_EXCESS: f32 = 0.02;
 /// that of the excesses and that of the smaller of two: the probability-weighted moments of Hosking and Wallis (Technometrics 1987), which
 /// need no list of peaks and, unlike the ordinary moments, no finite variance. Old peaks fade out, and the threshold follows what is usual.
 ///
-/// It takes 160 bytes and about 20 nanoseconds a score.
+/// It takes 150 bytes; learning a score takes some 20 nanoseconds, a p-value some 50.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spot {
     /// A usual score; 0 while nobody knows.
@@ -92,6 +95,11 @@ impl Spot {
     /// Whether there is a tail: before, no p-value is less than one over the number of scores seen.
     pub const fn is_warm(&self) -> bool {
         self.seen >= WARM_UP
+    }
+
+    /// How many scores were seen.
+    pub const fn seen(&self) -> u32 {
+        self.seen
     }
 
     /// The share of scores that are at least so large when nothing is wrong, in (0, 1]; 1 for what is not a number.
@@ -171,13 +179,15 @@ impl Spot {
         if self.unit <= 0.0 || score <= 0.0 {
             return 0;
         }
-        let quarter = (4.0 * (score / self.unit).log2()).floor() as i32;
+        // The exponent and the first two bits of the mantissa: quarters of an octave, without a logarithm.
+        let quarter = ((score / self.unit).to_bits() >> MANTISSA) as i32 - ONE;
         quarter.saturating_add(BELOW_UNIT).clamp(0, BINS as i32 - 1) as usize
     }
 
     /// The lower end of a bin, but for the first, which begins at 0.
     fn edge(&self, bin: usize) -> f32 {
-        self.unit * ((bin as f32 - BELOW_UNIT as f32) / 4.0).exp2()
+        let quarter = bin as i32 - BELOW_UNIT + ONE;
+        self.unit * f32::from_bits((quarter as u32) << MANTISSA)
     }
 
     /// The share of scores in the histogram that are at least so large; never 0.
