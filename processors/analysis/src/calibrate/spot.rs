@@ -40,7 +40,7 @@ const LEAST_EXCESS: f32 = 0.02;
 /// that of the excesses and that of the smaller of two: the probability-weighted moments of Hosking and Wallis (Technometrics 1987), which
 /// need no list of peaks and, unlike the ordinary moments, no finite variance. Old peaks fade out, and the threshold follows what is usual.
 ///
-/// It takes 150 bytes; learning a score takes some 20 nanoseconds, a p-value some 50.
+/// It takes 150 bytes; learning a score and a p-value take about 0.2 microseconds together.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spot {
     /// A usual score; 0 while nobody knows.
