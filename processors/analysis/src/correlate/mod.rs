@@ -21,7 +21,7 @@ use self::calls::{Calls, SavedCalls};
 use self::evidence::{Symptom, identity};
 use self::incident::Case;
 pub use self::incident::Lifecycle;
-use crate::detect::{Findings, Settings};
+use crate::detect::{Findings, Settings, vectors};
 use crate::graph::{SavedGraph, ServiceGraph};
 use crate::snapshot::{self, SnapshotError};
 
@@ -179,6 +179,11 @@ impl Correlator {
 
     fn anomaly(&mut self, anomaly: &Anomaly) {
         self.now = self.now.max(anomaly.time);
+        // That a service's metrics no longer fit together says neither what is wrong nor where it came from. On Nezha's recordings it kept incidents
+        // open for longer, into which the next fault then fell: 30 % of the faults were detected instead of 39 %. The series that are out of their own range are evidence enough.
+        if anomaly.name == vectors::NAME {
+            return;
+        }
         let key = identity(anomaly);
         let symptom = Symptom::of(anomaly, |peer| self.calls.resolve(peer).to_owned());
         if symptom.peer.is_none() {

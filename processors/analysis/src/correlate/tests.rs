@@ -140,6 +140,18 @@ fn root(incident: &Incident) -> (&str, &str) {
 }
 
 #[test]
+fn metrics_that_do_not_fit_together_are_no_evidence() {
+    let alone = run(&[("cart", "cpu", 15.0), ("cart", "server.duration:p95", 15.0)]);
+    let beside = run(&[
+        ("cart", "cpu", 15.0),
+        ("cart", "server.duration:p95", 15.0),
+        ("frontend", "metrics.together", 40.0),
+    ]);
+    assert!(!alone.is_empty());
+    assert_eq!(alone, beside);
+}
+
+#[test]
 fn the_graph_is_learned_from_spans_with_databases_as_peers() {
     let correlator = correlator();
     let graph = correlator.graph();

@@ -27,6 +27,9 @@ use super::series;
 use super::watcher::{Resource, SeriesTable};
 use crate::table::{Saved, Table};
 
+/// What a vector is called, beside its resource: the `name` of its anomalies and scores.
+pub const NAME: &str = "metrics.together";
+
 /// What looks at a resource's metrics together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Detector {

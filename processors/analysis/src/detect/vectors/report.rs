@@ -6,6 +6,7 @@ use pdata::event::{Anomaly, Contribution, Expected, Phase, Score, Source};
 use pdata::{Event, Timestamp};
 use serde_json::{Map, Value};
 
+use super::NAME;
 use super::frame::Metric;
 use crate::detect::episode::Episode;
 use crate::detect::findings::{Label, amount, range};
@@ -13,8 +14,6 @@ use crate::detect::point::{Nature, Unit};
 use crate::detect::series::score;
 use crate::detect::watcher::{Resource, SeriesTable};
 
-/// What a vector is called, beside its resource.
-const NAME: &str = "metrics.together";
 /// Metrics that an anomaly names at most.
 const NAMED: usize = 8;
 /// Metrics that a score names.
