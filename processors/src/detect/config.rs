@@ -73,6 +73,10 @@ pub enum VectorDetector {
     Pca,
     /// Distance to the nearest of six usual states.
     Kmeans,
+    /// How few random cuts set them apart (isolation forest).
+    Forest,
+    /// What a variational autoencoder of two hidden layers cannot rebuild.
+    Vae,
     /// What each series' own detectors say, taken together.
     Series,
 }
@@ -83,6 +87,8 @@ impl From<VectorDetector> for vectors::Detector {
             VectorDetector::Relations => Self::Relations,
             VectorDetector::Pca => Self::Pca,
             VectorDetector::Kmeans => Self::Kmeans,
+            VectorDetector::Forest => Self::Forest,
+            VectorDetector::Vae => Self::Vae,
             VectorDetector::Series => Self::Series,
         }
     }
@@ -92,7 +98,7 @@ impl Default for VectorsConfig {
     fn default() -> Self {
         let settings = vectors::Settings::default();
         Self {
-            detectors: vec![VectorDetector::Relations, VectorDetector::Kmeans, VectorDetector::Series],
+            detectors: vec![VectorDetector::Relations, VectorDetector::Vae, VectorDetector::Series],
             min_metrics: settings.min_metrics,
             max_metrics: settings.max_metrics,
             max_resources: settings.max_resources,

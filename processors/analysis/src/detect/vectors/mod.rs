@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+mod forest;
 mod frame;
 mod kmeans;
 mod linear;
@@ -13,6 +14,7 @@ mod sample;
 #[cfg(test)]
 mod tests;
 mod usual;
+mod vae;
 mod vector;
 
 use std::time::Duration;
@@ -20,6 +22,7 @@ use std::time::Duration;
 use pdata::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::forest::{Forest, shapley};
 pub use self::frame::Reading;
 use self::vector::Vector;
 use super::findings::Findings;
@@ -39,13 +42,18 @@ pub enum Detector {
     Pca,
     /// Distance to the nearest of a few usual states.
     Kmeans,
+    /// How few random cuts set the frame apart from others.
+    Forest,
+    /// What a variational autoencoder cannot rebuild.
+    Vae,
     /// What the series' own detectors say, taken together.
     Series,
 }
 
 impl Detector {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Relations, Self::Pca, Self::Kmeans, Self::Series];
+    pub const ALL: [Self; 6] =
+        [Self::Relations, Self::Pca, Self::Kmeans, Self::Forest, Self::Vae, Self::Series];
 
     /// Its name in [`pdata::event::Anomaly::detectors`].
     pub const fn name(self) -> &'static str {
@@ -53,6 +61,8 @@ impl Detector {
             Self::Relations => "relations",
             Self::Pca => "pca",
             Self::Kmeans => "kmeans",
+            Self::Forest => "forest",
+            Self::Vae => "vae",
             Self::Series => "series",
         }
     }
@@ -60,15 +70,15 @@ impl Detector {
     /// How much it counts beside others.
     const fn weight(self) -> f64 {
         match self {
-            Self::Relations | Self::Pca => 1.0,
-            Self::Kmeans => 0.5,
+            Self::Relations | Self::Pca | Self::Vae => 1.0,
+            Self::Kmeans | Self::Forest => 0.5,
             Self::Series => 0.25,
         }
     }
 
     /// Whether it learns from past frames and not from their means and covariances alone.
     const fn needs_frames(self) -> bool {
-        matches!(self, Self::Kmeans)
+        matches!(self, Self::Kmeans | Self::Forest | Self::Vae)
     }
 }
 
@@ -90,7 +100,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            detectors: vec![Detector::Relations, Detector::Kmeans, Detector::Series],
+            detectors: vec![Detector::Relations, Detector::Vae, Detector::Series],
             max_resources: 2_000,
             max_metrics: 64,
             min_metrics: 5,

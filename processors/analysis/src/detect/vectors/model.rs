@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::Detector;
+use super::forest::{Forest, shapley};
 use super::frame::Metric;
 use super::kmeans::KMeans;
 use super::linear::Symmetric;
 use super::moments::Moments;
 use super::projection::{self, Projection};
 use super::sample::Sample;
+use super::vae::{Training, Vae};
 
 /// Further out than this many standard deviations is all the same.
 const CLIP: f64 = 30.0;
@@ -19,6 +21,10 @@ const FIRST_MOVE: f32 = 10.0;
 const FEW: f64 = 30.0;
 const FEW_SHARE: f64 = 0.25;
 const ENOUGH: f64 = 500.0;
+/// Orders in which a forest's metrics are tried, for an anomaly.
+const SHAPLEY_ROUNDS: usize = 16;
+/// How much more energy a forest's score that is 1 higher is, as a logarithm.
+const FOREST_SCALE: f64 = 15.0;
 /// A residual counts as at most this many of its usual sizes.
 const LARGEST_RESIDUAL: f32 = 50.0;
 
@@ -77,6 +83,17 @@ pub(super) struct Model {
     relations: Option<Projection>,
     pca: Option<Projection>,
     kmeans: Option<KMeans>,
+    forest: Option<Forest>,
+    vae: Option<Vae>,
+}
+
+/// What models are made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Past<'a> {
+    pub(super) moments: &'a Moments,
+    /// Needed for detectors that say so.
+    pub(super) sample: &'a Sample,
+    pub(super) training: &'a Training,
 }
 
 /// A frame as the model sees it.
@@ -89,14 +106,9 @@ pub(super) struct Seen<'a> {
 }
 
 impl Model {
-    /// Learns. `sample` is needed for detectors that say so.
-    pub(super) fn fit(
-        moments: &Moments,
-        metrics: &[Metric],
-        sample: &Sample,
-        wanted: &[Detector],
-        seed: u64,
-    ) -> Self {
+    /// Learns.
+    pub(super) fn fit(past: &Past<'_>, metrics: &[Metric], wanted: &[Detector], seed: u64) -> Self {
+        let Past { moments, sample, training } = past;
         let standard = Standard::new(moments, metrics);
         let wants = |detector| wanted.contains(&detector);
         let correlation = |i: usize, j: usize| {
@@ -119,6 +131,8 @@ impl Model {
             relations: with(Detector::Relations).and_then(projection::relations),
             pca: with(Detector::Pca).map(projection::principal_components),
             kmeans: if wants(Detector::Kmeans) { KMeans::fit(&rows, seed) } else { None },
+            forest: if wants(Detector::Forest) { Forest::fit(&rows, seed) } else { None },
+            vae: if wants(Detector::Vae) { training.snapshot(&rows) } else { None },
             standard,
         }
     }
@@ -135,6 +149,18 @@ impl Model {
     /// The position is another metric from now on.
     pub(super) fn reset(&mut self, at: usize) {
         self.standard.reset(at);
+    }
+
+    /// How values are standardised.
+    pub(super) const fn standard(&self) -> &Standard {
+        &self.standard
+    }
+
+    /// Shapley values of the forest's score, in place of frames of `sample`; nothing without a forest.
+    pub(super) fn shapley(&self, z: &[f32], sample: &Sample, seed: u64) -> Option<Vec<f64>> {
+        let forest = self.forest.as_ref()?;
+        let others = sample.standardised(|at, value| self.standard.of(at, value));
+        Some(shapley(|row| forest.score(row), z, &others, SHAPLEY_ROUNDS, seed))
     }
 
     /// Whether it is about the metrics that there are: one that has ended would only be missed by those that go with it.
@@ -155,6 +181,16 @@ impl Model {
                 let distances = seen.z.iter().zip(state).map(|(z, state)| z - state);
                 squares(distances, seen, parts);
             }
+            Detector::Forest => {
+                let score = self.forest.as_ref()?.explain(seen.z, parts);
+                // Scores are close together; as energies they are as far apart as those of others.
+                let energy = seen.z.len() as f64 * (FOREST_SCALE * (score - 0.5)).exp();
+                let total: f32 = parts.iter().sum();
+                let scale = if total > 0.0 { energy as f32 / total } else { 0.0 };
+                parts.iter_mut().for_each(|part| *part *= scale);
+                return Some(energy);
+            }
+            Detector::Vae => squares(self.vae.as_ref()?.residuals(seen.z), seen, parts),
             Detector::Series => {
                 let own = |metric: &Metric| if metric.is_fresh() { metric.surprise } else { 0.0 };
                 parts.extend(seen.metrics.iter().map(|metric| own(metric).min(CLIP as f32).powi(2)));

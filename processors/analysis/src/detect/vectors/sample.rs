@@ -63,6 +63,13 @@ impl Sample {
         self.seen = self.seen.min(frames.max(CAPACITY as u64));
     }
 
+    /// One frame, as `standard` makes it of position and value.
+    pub(super) fn row(&self, at: usize, standard: impl Fn(usize, f64) -> f32) -> Vec<f32> {
+        let row = self.rows.chunks_exact(self.width.max(1)).nth(at).unwrap_or_default();
+        let value = |(at, value): (usize, &f32)| standard(at, f64::from(*value) + self.origin[at]);
+        row.iter().enumerate().map(value).collect()
+    }
+
     /// All frames, as `standard` makes them of position and value.
     pub(super) fn standardised(&self, standard: impl Fn(usize, f64) -> f32) -> Vec<Vec<f32>> {
         let value = |(at, value): (usize, &f32)| standard(at, f64::from(*value) + self.origin[at]);

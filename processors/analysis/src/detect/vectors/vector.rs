@@ -10,12 +10,13 @@ use pdata::event::Phase;
 use serde::{Deserialize, Serialize};
 
 use super::frame::{Added, Assembly, Place, Reading};
-use super::model::{Model, Seen};
+use super::model::{Model, Past, Seen};
 use super::moments::Moments;
 use super::news::News;
 use super::report::{self, Judged};
 use super::sample::Sample;
 use super::usual::{Gate, Usual};
+use super::vae::Training;
 use super::{Around, Detector, Settings};
 use crate::detect::episode::Episode;
 use crate::detect::findings::{Findings, Label};
@@ -35,6 +36,9 @@ const LATEST: f64 = 500.0;
 /// Frames, and seconds, that are remembered: the longer of both. Two weeks know weekdays and weekends.
 const MEMORY_FRAMES: f64 = 20_000.0;
 const MEMORY_SECONDS: f64 = 14.0 * 86_400.0;
+/// Steps of training that are taken after every frame, and after how many frames one is taken later.
+const FIRST_STEPS: u32 = 3_000;
+const STEP_EVERY: u32 = 4;
 /// Frames that a resource is learned from before anything is reported.
 const WARM_UP: f64 = 200.0;
 /// A departure must last for so many frames to become usual.
@@ -58,6 +62,7 @@ pub(super) struct Vector {
     assembly: Assembly,
     moments: Moments,
     sample: Sample,
+    training: Training,
     model: Option<Model>,
     voices: Vec<Voice>,
     usual: Usual,
@@ -92,6 +97,7 @@ impl Vector {
             assembly: Assembly::default(),
             moments: Moments::default(),
             sample: Sample::default(),
+            training: Training::default(),
             model: None,
             voices: Vec::new(),
             usual: Usual::default(),
@@ -202,6 +208,7 @@ impl Vector {
         if self.may_learn(time, number, around.settings) {
             self.learn(number, around.settings);
         }
+        self.train(around.settings);
         self.fit(around.settings);
         self.assembly.close();
     }
@@ -262,6 +269,13 @@ impl Vector {
         let voices = self.voices.iter().map(|voice| (voice.detector.name(), voice.surprise)).collect();
         let seen = Seen { metrics: judged.metrics, z: &self.z };
         let expected = |at: usize| self.model.as_ref().and_then(|model| model.expected(at, &seen));
+        // Paths say which metrics were cut, Shapley values how much each matters; they take their time, so only anomalies have them.
+        let alone = self.voices.iter().all(|voice| voice.detector == Detector::Forest);
+        let shapley = self.model.as_ref().filter(|_| alone && phase != Phase::End);
+        let shapley = shapley.and_then(|model| model.shapley(&self.z, &self.sample, self.learned as u64));
+        let parts: Option<Vec<f32>> =
+            shapley.map(|values| values.into_iter().map(|value| value.max(0.0) as f32).collect());
+        let judged = Judged { parts: parts.as_deref().unwrap_or(judged.parts), ..*judged };
         judged.anomaly(phase, &self.episode, voices, expected)
     }
 
@@ -313,6 +327,17 @@ impl Vector {
         self.learned += 1.0;
     }
 
+    /// One step of what is trained in steps: after each frame at first, seldom later.
+    fn train(&mut self, settings: &Settings) {
+        let Some(model) = &self.model else { return };
+        let steps = self.training.steps();
+        let due = steps < FIRST_STEPS || self.since_fit.is_multiple_of(STEP_EVERY);
+        if due && settings.detectors.contains(&Detector::Vae) {
+            let (sample, standard) = (&self.sample, model.standard());
+            self.training.step(sample.len(), |at| sample.row(at, |at, value| standard.of(at, value)));
+        }
+    }
+
     /// Makes the model anew if it is time, or if it is not about the metrics that there are.
     fn fit(&mut self, settings: &Settings) {
         self.since_fit = self.since_fit.saturating_add(1);
@@ -324,7 +349,8 @@ impl Vector {
             return;
         }
         let seed = self.learned as u64;
-        self.model = Some(Model::fit(moments, metrics, &self.sample, &settings.detectors, seed));
+        let past = Past { moments, sample: &self.sample, training: &self.training };
+        self.model = Some(Model::fit(&past, metrics, &settings.detectors, seed));
         self.since_fit = 0;
         if is_time {
             self.due = self.learned + (MORE * self.learned).clamp(SOONEST, LATEST);
