@@ -179,8 +179,9 @@ impl Correlator {
 
     fn anomaly(&mut self, anomaly: &Anomaly) {
         self.now = self.now.max(anomaly.time);
-        // That a service's metrics no longer fit together says neither what is wrong nor where it came from. On Nezha's recordings it kept incidents
-        // open for longer, into which the next fault then fell: 30 % of the faults were detected instead of 39 %. The series that are out of their own range are evidence enough.
+        // That a service's metrics no longer fit together says neither what is wrong nor where it came from. On Nezha's recordings it
+        // kept incidents open for longer, into which the next fault then fell: 30 % of the faults were detected instead of 39 %. The
+        // series that are out of their own range are evidence enough.
         if anomaly.name == vectors::NAME {
             return;
         }
