@@ -28,7 +28,9 @@ pub use event::Event;
 pub use otlp::{DecodeError, Logs, Metrics, Otlp, Payload, Traces};
 #[doc(hidden)]
 pub use reshape::Level;
-pub use reshape::{Limits, RecordEdit, merge, partition, partition_by_trace, rewrite_resources, split};
+pub use reshape::{
+    EncodedAttributes, Limits, RecordEdit, merge, partition, partition_by_trace, rewrite_resources, split,
+};
 pub use scan::Scan;
 pub use signal::{Signal, SignalSet};
 pub use time::Timestamp;

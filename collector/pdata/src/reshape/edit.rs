@@ -38,14 +38,41 @@ pub struct RecordEdit {
 }
 
 /// An attribute that is to be left out and, perhaps, added anew: where in the edit's bytes its parts are.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Attribute {
     key: Range<usize>,
     /// The encoded field; nothing if it is only to be left out.
     field: Range<usize>,
 }
 
+/// Attributes that many records get: encoded once, see [`RecordEdit::set_encoded`].
+#[derive(Clone, Debug, Default)]
+pub struct EncodedAttributes {
+    bytes: Vec<u8>,
+    attributes: SmallVec<[Attribute; 2]>,
+}
+
+impl EncodedAttributes {
+    /// The same and an attribute with a text. Each key is to be given once.
+    #[must_use]
+    pub fn with_text(mut self, key: &str, text: &str) -> Self {
+        let attribute = put_attribute(&mut self.bytes, key, string_len(text), |out| put_string(text, out));
+        self.attributes.push(attribute);
+        self
+    }
+}
+
 impl RecordEdit {
+    /// Sets attributes that are encoded already.
+    pub fn set_encoded(&mut self, encoded: &EncodedAttributes) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&encoded.bytes);
+        let behind = |range: &Range<usize>| range.start + start..range.end + start;
+        for Attribute { key, field } in &encoded.attributes {
+            self.put(Attribute { key: behind(key), field: behind(field) });
+        }
+    }
+
     /// Sets an attribute to a text.
     pub fn set_text(&mut self, key: &str, text: &str) {
         let value = string_len(text);
@@ -140,18 +167,8 @@ impl RecordEdit {
     }
 
     fn attribute(&mut self, key: &str, value_len: usize, write: impl FnOnce(&mut Vec<u8>)) {
-        let mut start = 0;
-        let field = self.push(|out| {
-            let len = 1 + encoded_len_varint(key.len() as u64) + key.len();
-            let len = len + 1 + encoded_len_varint(value_len as u64) + value_len;
-            start_field(ATTRIBUTES, len, out);
-            start_field(1, key.len(), out);
-            start = out.len();
-            out.put_slice(key.as_bytes());
-            start_field(2, value_len, out);
-            write(out);
-        });
-        self.put(Attribute { key: start..start + key.len(), field });
+        let attribute = put_attribute(&mut self.bytes, key, value_len, write);
+        self.put(attribute);
     }
 
     fn put(&mut self, attribute: Attribute) {
@@ -176,33 +193,31 @@ impl RecordEdit {
     /// Writes the edited record. Attributes that are set stand behind those that stay: readers expect a list in one piece.
     fn write(&self, record: &[u8], out: &mut Vec<u8>) {
         // Neighbours that stay are copied together.
-        let (mut copied, mut read) = (0, 0);
-        let mut end_of_attributes = None;
-        let start = out.len();
+        let mut parts: SmallVec<[Range<usize>; 4]> = SmallVec::new();
+        let (mut start, mut read, mut end_of_attributes) = (0, 0, 0);
         for (tag, field, message) in fields(record) {
             let at = read;
             read += field.len();
             if self.drops(tag, message) {
-                out.put_slice(&record[copied..at]);
-                copied = read;
+                parts.push(start..at);
+                start = read;
             } else if tag == ATTRIBUTES {
-                end_of_attributes = Some(out.len() - start + read - copied);
+                end_of_attributes = read;
             }
         }
-        out.put_slice(&record[copied..]);
-        let attributes = self.attributes.iter().map(|attribute| &attribute.field);
-        match end_of_attributes {
-            Some(end) if start + end < out.len() && !self.attributes.is_empty() => {
-                let len = attributes.clone().map(Range::len).sum::<usize>();
-                let (mut at, old_len) = (start + end, out.len());
-                out.resize(old_len + len, 0);
-                out.copy_within(at..old_len, at + len);
-                for field in attributes {
-                    out[at..at + field.len()].copy_from_slice(&self.bytes[field.clone()]);
-                    at += field.len();
-                }
-            }
-            _ => attributes.for_each(|field| out.put_slice(&self.bytes[field.clone()])),
+        parts.push(start..record.len());
+        let n_before = parts.iter().filter(|part| part.start < end_of_attributes).count();
+        let (before, behind) = parts.split_at(n_before);
+        before.iter().for_each(|part| out.put_slice(&record[part.start..part.end.min(end_of_attributes)]));
+        if end_of_attributes > 0 {
+            self.attributes.iter().for_each(|it| out.put_slice(&self.bytes[it.field.clone()]));
+        }
+        if let Some(last) = before.last() {
+            out.put_slice(&record[end_of_attributes..last.end]);
+        }
+        behind.iter().for_each(|part| out.put_slice(&record[part.clone()]));
+        if end_of_attributes == 0 {
+            self.attributes.iter().for_each(|it| out.put_slice(&self.bytes[it.field.clone()]));
         }
         self.fields.iter().for_each(|(_, field)| out.put_slice(&self.bytes[field.clone()]));
     }
@@ -218,6 +233,25 @@ fn start_field(tag: u32, len: usize, out: &mut Vec<u8>) {
             encode_varint(len as u64, out);
         }
     }
+}
+
+/// Appends an attribute as a field of a record.
+fn put_attribute(
+    out: &mut Vec<u8>,
+    key: &str,
+    value_len: usize,
+    write: impl FnOnce(&mut Vec<u8>),
+) -> Attribute {
+    let start = out.len();
+    let len = 1 + encoded_len_varint(key.len() as u64) + key.len();
+    let len = len + 1 + encoded_len_varint(value_len as u64) + value_len;
+    start_field(ATTRIBUTES, len, out);
+    start_field(1, key.len(), out);
+    let key_start = out.len();
+    out.put_slice(key.as_bytes());
+    start_field(2, value_len, out);
+    write(out);
+    Attribute { key: key_start..key_start + key.len(), field: start..out.len() }
 }
 
 /// The encoded length of a text as a value.

@@ -11,7 +11,7 @@ mod tests;
 use std::num::NonZeroUsize;
 
 use bytes::{BufMut, BytesMut};
-pub use edit::RecordEdit;
+pub use edit::{EncodedAttributes, RecordEdit};
 pub use parts::Level;
 use parts::{Containers, Output, Part, bytes_field, count, message_key, walk};
 pub(crate) use parts::{POINTS, RECORDS};

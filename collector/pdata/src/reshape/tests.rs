@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use proptest::prelude::*;
 use prost::Message;
 
-use super::{Limits, RecordEdit, merge, partition, partition_by_trace, rewrite_resources, split};
+use super::{
+    EncodedAttributes, Limits, RecordEdit, merge, partition, partition_by_trace, rewrite_resources, split,
+};
 use crate::proto::common::{AnyValue, KeyValue};
 use crate::proto::logs::LogRecord;
 use crate::tests::{one_log, string};
@@ -177,6 +179,7 @@ proptest! {
 enum Change {
     Attribute(Key, AnyValue),
     TextAttribute(Key, String),
+    Encoded(String, String),
     NoAttribute(Key),
     Body(AnyValue),
     BodyText(String),
@@ -208,6 +211,7 @@ fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         (key(), arbitrary::value()).prop_map(|(key, value)| Change::Attribute(key, value)),
         (key(), long()).prop_map(|(key, text)| Change::TextAttribute(key, text)),
+        (long(), long()).prop_map(|(one, other)| Change::Encoded(one, other)),
         key().prop_map(Change::NoAttribute),
         arbitrary::value().prop_map(Change::Body),
         long().prop_map(Change::BodyText),
@@ -235,6 +239,11 @@ fn apply(changes: &[Change], record: &mut LogRecord, edit: &mut RecordEdit) -> b
             Change::TextAttribute(key, text) => {
                 edit.set_text(&key.of(&before), &text);
                 set(key.of(&before), Some(string(&text)));
+            }
+            Change::Encoded(one, other) => {
+                edit.set_encoded(&EncodedAttributes::default().with_text("a", &one).with_text("new", &other));
+                set("a".into(), Some(string(&one)));
+                set("new".into(), Some(string(&other)));
             }
             Change::NoAttribute(key) => {
                 edit.remove_attribute(&key.of(&before));
