@@ -103,6 +103,17 @@ impl<T: Payload> Otlp<T> {
         Ok(Self::from_scanned(bytes, scan.items, scan.holds_events))
     }
 
+    /// Takes bytes that an encoder made which is known to write this message, `items` in all, none of them an event. Scanning
+    /// them again would cost a good part of what making them did; only debug builds do.
+    pub fn from_encoder(bytes: Bytes, items: usize) -> Self {
+        debug_assert_eq!(
+            T::scan(&bytes),
+            Ok(Scan { items, holds_events: false, needs_merging: false }),
+            "an encoder wrote something else"
+        );
+        Self::from_scanned(bytes, items, false)
+    }
+
     /// Takes bytes that this crate made itself from bytes that were scanned.
     pub(crate) fn from_scanned(bytes: Bytes, items: usize, holds_events: bool) -> Self {
         Self { bytes: OnceLock::from(bytes), message: OnceLock::new(), items, holds_events }

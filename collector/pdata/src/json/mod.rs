@@ -9,6 +9,7 @@
 
 mod lex;
 mod read;
+mod records;
 #[cfg(test)]
 mod tests;
 mod write;

@@ -3,11 +3,13 @@
 use proptest::prelude::*;
 use prost::Message;
 
+use super::records::Records;
 use super::{detect, from_json, logs_from_json, metrics_from_json, to_json, traces_from_json};
 use crate::proto::common::any_value::Value;
 use crate::proto::logs::LogsData;
 use crate::proto::metrics::{metric::Data, number_data_point};
-use crate::{Batch, DecodeError, Logs, Metrics, Otlp, Payload, Signal, arbitrary};
+use crate::schema::LOG_RECORD;
+use crate::{Batch, DecodeError, Logs, Metrics, Otlp, Payload, Signal, Timestamp, arbitrary};
 
 fn printed(batch: impl Into<Batch>) -> String {
     let mut out = Vec::new();
@@ -40,6 +42,29 @@ proptest! {
     #[test]
     fn printed_logs_read_back_the_same(message in arbitrary::logs()) {
         round_trip(message, logs_from_json)?;
+    }
+
+    #[test]
+    fn records_are_printed_as_the_tables_have_them(
+        message in arbitrary::logs(), more in proptest::collection::vec(("[ab]{1,2}", "[x\"]{0,3}"), 0..6), seed in any::<u64>(),
+    ) {
+        let logs = Logs::from_message(message).edit(|_, record, edit| {
+            // Many the same, and fields in any order.
+            for (key, text) in more.iter().skip(record.bytes().len() % 3) {
+                edit.set_text(key, text);
+            }
+            if record.bytes().len() % 2 == 0 {
+                edit.set_severity(9, "INFO");
+                edit.set_time(Timestamp::from_nanos(seed));
+            }
+        });
+        let mut records = Records::default();
+        let (mut usual, mut by_tables) = (Vec::new(), Vec::new());
+        for (_, _, record) in logs.view().items().chain(logs.view().items()) {
+            records.print(record.bytes(), 3, &mut usual);
+            super::write::message(&LOG_RECORD, record.bytes(), 3, &mut by_tables);
+        }
+        prop_assert_eq!(String::from_utf8(usual), String::from_utf8(by_tables));
     }
 
     #[test]

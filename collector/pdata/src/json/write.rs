@@ -4,7 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::lex::plain_run;
-use crate::schema::{Field, Form, KEY_VALUE, Kind, Schema};
+use super::records::Records;
+use crate::schema::{Field, Form, KEY_VALUE, Kind, LOG_RECORD, Schema};
 use crate::wire::{Fields, MAX_DEPTH, Repeated, Value, varint, zigzag32};
 
 /// Prints a message.
@@ -27,7 +28,7 @@ pub(super) fn message(schema: &'static Schema, bytes: &[u8], depth: u32, out: &m
 }
 
 /// Key and text of a `KeyValue` that holds just these, in this order: what most attributes are.
-fn text_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn text_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     /// The key of field 1 and of field 2, if they hold bytes.
     const FIRST: u8 = 1 << 3 | 2;
     const SECOND: u8 = 2 << 3 | 2;
@@ -42,7 +43,8 @@ fn text_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     (rest.is_empty() && behind.is_empty()).then_some((key, text))
 }
 
-fn entry(key: &[u8], text: &[u8], out: &mut Vec<u8>) {
+/// Prints a `KeyValue` that holds a text.
+pub(super) fn entry(key: &[u8], text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"key\":");
     string(key, out);
     out.extend_from_slice(b",\"value\":{\"stringValue\":");
@@ -81,6 +83,10 @@ fn in_one_pass(schema: &'static Schema, bytes: &[u8], depth: u32, out: &mut Vec<
         name(field, seen == 0, out);
         seen |= bit;
         match (field.kind, value) {
+            (Kind::Many(inner), _) if std::ptr::eq(inner, &raw const LOG_RECORD) => {
+                let mut records = Records::default();
+                fields = run(tag, before, out, |bytes, out| records.print(bytes, depth + 1, out));
+            }
             (Kind::Many(inner), _) => {
                 fields = run(tag, before, out, |bytes, out| message(inner, bytes, depth + 1, out));
             }
@@ -227,7 +233,8 @@ fn number(form: Form, bits: u64, out: &mut Vec<u8>) {
     }
 }
 
-fn hex(bytes: &[u8], out: &mut Vec<u8>) {
+/// Hexadecimal text.
+pub(super) fn hex(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
     for byte in bytes {

@@ -4,7 +4,7 @@ mod tables;
 
 #[cfg(test)]
 pub(crate) use tables::RESOURCE;
-pub(crate) use tables::{ANY_VALUE, KEY_VALUE, LOGS, METRICS, TRACES};
+pub(crate) use tables::{ANY_VALUE, KEY_VALUE, LOG_RECORD, LOGS, METRICS, TRACES};
 
 /// What a field holds on the wire.
 #[derive(Clone, Copy, Debug)]

@@ -112,7 +112,8 @@ pub(crate) static RESOURCE: Schema = schema![
     (3, "entityRefs", many(&ENTITY)),
 ];
 
-static RECORD: Schema = schema![
+/// `LogRecord`.
+pub(crate) static LOG_RECORD: Schema = schema![
     (1, "timeUnixNano", FIXED64),
     (2, "severityNumber", SEVERITY),
     (3, "severityText", TEXT),
@@ -127,7 +128,7 @@ static RECORD: Schema = schema![
 ]
 .item();
 static SCOPE_LOGS: Schema =
-    schema![(1, "scope", one(&SCOPE)), (2, "logRecords", many(&RECORD)), (3, "schemaUrl", TEXT)];
+    schema![(1, "scope", one(&SCOPE)), (2, "logRecords", many(&LOG_RECORD)), (3, "schemaUrl", TEXT)];
 static RESOURCE_LOGS: Schema =
     schema![(1, "resource", one(&RESOURCE)), (2, "scopeLogs", many(&SCOPE_LOGS)), (3, "schemaUrl", TEXT),];
 /// `LogsData`.
