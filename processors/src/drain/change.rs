@@ -23,7 +23,7 @@ pub(super) struct Change {
     /// Attributes to set.
     pub(super) attributes: Vec<KeyValue>,
     /// What the line says about itself.
-    pub(super) news: Option<Box<News>>,
+    pub(super) news: Option<News>,
     /// Whether it became a part of the record before.
     pub(super) is_removed: bool,
 }

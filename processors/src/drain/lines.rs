@@ -4,13 +4,12 @@ use std::borrow::Cow;
 
 use analysis::logs::format::Lifted;
 use analysis::logs::join::learnable;
-use pdata::view::LogRecordView;
 use pdata::{RecordEdit, Timestamp};
 
 use super::Drain;
 use super::change::{Body, Change};
 use super::message::Redacted;
-use super::stream::Record;
+use super::stream::{Known, Record};
 
 /// What a line said about itself and its record did not know yet.
 #[derive(Debug, Default)]
@@ -22,23 +21,21 @@ pub(super) struct News {
 }
 
 impl News {
-    /// What `lifted` says that `record` does not. `None` if there is nothing.
-    fn of(lifted: &Lifted<'_>, record: LogRecordView<'_>) -> Option<Box<Self>> {
-        let has_severity = record.severity_number() != 0 || !record.severity_text().is_empty();
-        let severity = lifted.severity.as_ref().filter(|_| !has_severity);
-        let has_trace = !record.trace_id().is_empty();
+    /// What `lifted` says that its record does not know. `None` if there is nothing.
+    fn of(lifted: &Lifted<'_>, known: Known<'_>) -> Option<Self> {
+        let severity = lifted.severity.as_ref().filter(|_| !known.has_severity);
         let news = Self {
             severity: severity.map(|severity| (severity.number, word(&severity.text))),
-            time: lifted.time.filter(|_| record.time().is_unknown()),
-            trace_id: lifted.trace_id.filter(|_| !has_trace),
+            time: lifted.time.filter(|_| !known.has_time),
+            trace_id: lifted.trace_id.filter(|_| !known.has_trace),
             // A span is one of its trace.
-            span_id: lifted.span_id.filter(|_| !has_trace && record.span_id().is_empty()),
+            span_id: lifted.span_id.filter(|_| !known.has_trace && !known.has_span),
         };
         let is_news = news.severity.is_some()
             || news.time.is_some()
             || news.trace_id.is_some()
             || news.span_id.is_some();
-        is_news.then(|| Box::new(news))
+        is_news.then_some(news)
     }
 
     /// Writes it to the record.
@@ -70,15 +67,9 @@ fn word(text: &str) -> Cow<'static, str> {
 
 impl Drain {
     /// Learns from a record that is made of lines. Notes what it says about itself, and its body if that is another.
-    pub(super) fn lines(
-        &mut self,
-        lines: &Record<'_>,
-        record: LogRecordView<'_>,
-        done: &mut Redacted,
-        change: &mut Change,
-    ) {
+    pub(super) fn lines(&mut self, lines: &Record<'_>, done: &mut Redacted, change: &mut Change) {
         if self.config.parse {
-            change.news = News::of(&lines.lifted, record);
+            change.news = News::of(&lines.lifted, lines.known);
         }
         if lines.is_joined() {
             self.counters.joined.add(lines.n_lines as u64 - 1);
@@ -102,7 +93,7 @@ impl Drain {
     fn learnable<'a>(&self, lines: &'a Record<'_>) -> Option<Cow<'a, str>> {
         let lifted = lines.lifted.message.as_ref();
         let message = if self.config.parse && !lifted.trim().is_empty() { lifted } else { lines.head };
-        let (first, rest) = message.split_once('\n').unwrap_or((message, ""));
+        let (first, rest) = split_line(message);
         let after = match (rest, lines.after()) {
             ("", after) => Cow::Borrowed(after),
             (rest, "") => Cow::Borrowed(rest),
@@ -144,24 +135,43 @@ impl Drain {
     }
 }
 
+/// The first line and what comes after it.
+fn split_line(text: &str) -> (&str, &str) {
+    let end = memchr::memchr(b'\n', text.as_bytes());
+    end.and_then(|end| Some((text.get(..end)?, text.get(end + 1..)?))).unwrap_or((text, ""))
+}
+
+/// A byte that timestamps are made of.
+const OF_TIME: u8 = 1;
+const LETTER: u8 = 2;
+const CAPITAL: u8 = 4;
+
+/// What each byte may be a part of.
+const LOOKS: [u8; 256] = {
+    let mut looks = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        let of_time =
+            byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'.' | b',' | b'+' | b'/' | b'T' | b'Z');
+        looks[byte as usize] = if of_time { OF_TIME } else { 0 }
+            | if byte.is_ascii_alphabetic() { LETTER } else { 0 }
+            | if byte.is_ascii_uppercase() { CAPITAL } else { 0 };
+        byte += 1;
+    }
+    looks
+};
+
 /// Whether a header is too plain to hold a secret: nothing but timestamps, short numbers and words such as a severity.
 fn is_harmless(header: &str) -> bool {
     /// No secret that is known by its looks is shorter.
     const SHORTEST: usize = 11;
-    let is_of_time = |byte: &u8| {
-        byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'.' | b',' | b'+' | b'/' | b'T' | b'Z')
-    };
-    let is_plain = |word: &[u8]| match word {
-        [b'[', inner @ .., b']'] | inner => {
-            let has_time = inner.contains(&b':') && inner.first().is_some_and(u8::is_ascii_digit);
-            let is_word = || {
-                inner.len() <= 5 && inner.iter().all(u8::is_ascii_alphabetic)
-                    || inner.len() < SHORTEST && inner.iter().all(u8::is_ascii_uppercase)
-            };
-            inner.is_empty()
-                || (has_time || inner.len() < SHORTEST) && inner.iter().all(is_of_time)
-                || is_word()
-        }
+    let is_plain = |word: &[u8]| {
+        let ([b'[', inner @ .., b']'] | inner) = word;
+        let of_all = inner.iter().fold(u8::MAX, |all, byte| all & LOOKS[usize::from(*byte)]);
+        let has_time = || inner.contains(&b':') && inner.first().is_some_and(u8::is_ascii_digit);
+        of_all & OF_TIME != 0 && (inner.len() < SHORTEST || has_time())
+            || of_all & LETTER != 0 && inner.len() <= 5
+            || of_all & CAPITAL != 0 && inner.len() < SHORTEST
     };
     header.as_bytes().split(u8::is_ascii_whitespace).all(is_plain)
 }

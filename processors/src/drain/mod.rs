@@ -16,18 +16,21 @@ mod telemetry;
 mod tests;
 mod unfinished;
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use analysis::logs::Miner;
 use analysis::logs::attributes::TEMPLATE_ID;
 use analysis::logs::mask::Masker;
+use analysis::logs::{Miner, TemplateId};
 use component::{
     Ack, Affinity, BuildError, Clock, ConfigSpec, Context, Key, Output, ProcessError, Processor,
     ProcessorFactory, Stability,
 };
-use pdata::view::{AnyValueView, LogRecordView};
-use pdata::{Batch, Logs, RecordEdit, Signal, SignalSet, Timestamp};
+use foldhash::fast::FixedState;
+use pdata::proto::common::KeyValue;
+use pdata::view::{AnyValueView, Attributes, LogRecordView};
+use pdata::{Batch, EncodedAttributes, Logs, RecordEdit, Signal, SignalSet, Timestamp};
 use regex::Regex;
 
 use self::change::{Body, Change};
@@ -57,6 +60,9 @@ pub const FACTORY: ProcessorFactory = ProcessorFactory {
         Ok(Box::new(Drain::new(config, rules, context)))
     },
 };
+
+/// What records of each template get while no line is learned.
+type Annotations = HashMap<TemplateId, EncodedAttributes, FixedState>;
 
 struct Drain {
     clock: Clock,
@@ -261,38 +267,51 @@ impl Drain {
     fn learn(&mut self, logs: &Logs, reading: &Reading<'_>) -> Vec<Change> {
         let mut changes = Vec::with_capacity(logs.items());
         let mut done = Vec::new();
-        // Faster than a loop, which moves every record twice.
-        logs.view().items().enumerate().for_each(|(at, (_, _, record))| {
-            let role = reading.role(at);
+        let mut learn = |role, record: Option<LogRecordView<'_>>| {
             if reading.is_held(role) {
                 return;
             }
-            changes.push(match role {
-                Role::Part(_) => Change { is_removed: true, ..Change::default() },
-                Role::Head(_) | Role::Whole => self.record(record, reading.record(role), &mut done),
+            changes.push(match (role, reading.record(role), record) {
+                (Role::Head(_), Some(lines), _) => self.record_of_lines(lines, &mut done),
+                (Role::Whole, _, Some(record)) => self.record(record, &mut done),
+                _ => Change { is_removed: true, ..Change::default() },
             });
             done.drain(..).for_each(|kind| self.counters.redacted(kind));
-        });
+        };
+        if let Some(roles) = reading.lines(logs.items()) {
+            roles.iter().for_each(|role| learn(*role, None));
+        } else {
+            // Faster than a loop, which moves every record twice.
+            let records = logs.view().items().enumerate();
+            records.for_each(|(at, (_, _, record))| learn(reading.role(at), Some(record)));
+        }
         let n_parsed = changes.iter().filter(|change| change.news.is_some()).count();
         self.counters.parsed.add(n_parsed as u64);
         changes
     }
 
-    fn record(
+    fn record_of_lines(&mut self, lines: &Record<'_>, done: &mut message::Redacted) -> Change {
+        let attributes = self.redacted_attributes(lines.known.attributes, done);
+        let mut change = Change { attributes, ..Change::default() };
+        self.lines(lines, done, &mut change);
+        change
+    }
+
+    fn redacted_attributes(
         &mut self,
-        record: LogRecordView<'_>,
-        lines: Option<&Record<'_>>,
+        attributes: Attributes<'_>,
         done: &mut message::Redacted,
-    ) -> Change {
-        let mut change = Change::default();
-        if self.config.redact {
-            let Self { masker, clean, .. } = self;
-            change.attributes = message::redacted_attributes(record.attributes(), masker, clean, done);
+    ) -> Vec<KeyValue> {
+        let Self { masker, clean, config, .. } = self;
+        if !config.redact {
+            return Vec::new();
         }
-        if let Some(lines) = lines {
-            self.lines(lines, record, done, &mut change);
-            return change;
-        }
+        message::redacted_attributes(attributes, masker, clean, done)
+    }
+
+    fn record(&mut self, record: LogRecordView<'_>, done: &mut message::Redacted) -> Change {
+        let attributes = self.redacted_attributes(record.attributes(), done);
+        let mut change = Change { attributes, ..Change::default() };
         let body = record.body();
         if let Some(text) = message::message(body, &self.config.body_field)
             && !text.trim().is_empty()
@@ -336,9 +355,10 @@ impl Drain {
         let mut next = changes.iter();
         let growth = (self.growth * logs.items() as f32) as usize;
         let before = logs.encoded_len();
+        let mut known = Annotations::default();
         let logs = logs.edit_unread(growth, |edit| {
             let Some(change) = next.next() else { return };
-            n_annotated += u64::from(self.annotate(change, edit));
+            n_annotated += u64::from(self.annotate(change, &mut known, edit));
         });
         // A little more than the last batch needed.
         self.growth = 1.05 * logs.encoded_len().saturating_sub(before) as f32 / changes.len().max(1) as f32;
@@ -349,7 +369,7 @@ impl Drain {
     }
 
     /// Returns whether the record got a template.
-    fn annotate(&self, change: &Change, edit: &mut RecordEdit) -> bool {
+    fn annotate(&self, change: &Change, known: &mut Annotations, edit: &mut RecordEdit) -> bool {
         if change.is_removed {
             edit.remove();
             return false;
@@ -368,10 +388,13 @@ impl Drain {
             None => {}
         }
         let Some(template) = change.template.as_ref().filter(|_| self.is_warm) else { return false };
-        let template = self.miner.resolve(template.id()).unwrap_or(template);
-        let text = if self.config.typed_masks { template.text() } else { template.canonical() };
-        edit.set_text(&self.config.template_attribute, text);
-        edit.set_text(TEMPLATE_ID, &template.id().text());
+        edit.set_encoded(known.entry(template.id()).or_insert_with(|| {
+            let template = self.miner.resolve(template.id()).unwrap_or(template);
+            let text = if self.config.typed_masks { template.text() } else { template.canonical() };
+            EncodedAttributes::default()
+                .with_text(&self.config.template_attribute, text)
+                .with_text(TEMPLATE_ID, &template.id().text())
+        }));
         true
     }
 

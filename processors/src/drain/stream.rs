@@ -9,7 +9,7 @@ use std::time::Duration;
 use analysis::logs::format::{Format, Lifted, Sniffer};
 use analysis::logs::join::{Decision, Joiner, Limits, Line};
 use foldhash::fast::FixedState;
-use pdata::view::{AnyValueView, LogRecordView, ResourceView};
+use pdata::view::{AnyValueView, Attributes, LogRecordView, ResourceView};
 use pdata::{Logs, Timestamp};
 
 use super::keys::Keys;
@@ -57,8 +57,31 @@ pub(super) enum Role {
     Part(usize),
 }
 
+/// What the record of a first line knew before the line was read. Kept so that no record must be read twice.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) has_time: bool,
+    pub(super) has_severity: bool,
+    pub(super) has_trace: bool,
+    pub(super) has_span: bool,
+    pub(super) attributes: Attributes<'a>,
+}
+
+impl<'a> Known<'a> {
+    fn of(record: LogRecordView<'a>) -> Self {
+        Self {
+            has_time: !record.time().is_unknown(),
+            has_severity: record.severity_number() != 0 || !record.severity_text().is_empty(),
+            has_trace: !record.trace_id().is_empty(),
+            has_span: !record.span_id().is_empty(),
+            attributes: record.attributes(),
+        }
+    }
+}
+
 /// A record that is made of one line or several.
 pub(super) struct Record<'a> {
+    pub(super) known: Known<'a>,
     /// What the first line says about itself.
     pub(super) lifted: Lifted<'a>,
     /// The first line.
@@ -140,7 +163,7 @@ impl Streams {
             match before.filter(|_| continues) {
                 Some(number) => reading.push_part(at, number, text),
                 None => {
-                    open.insert(key, reading.push_head(at, key, text, lifted));
+                    open.insert(key, reading.push_head(at, key, Known::of(record), text, lifted));
                 }
             }
         });
@@ -273,6 +296,11 @@ fn line<'a>(record: LogRecordView<'a>) -> Option<&'a str> {
 }
 
 impl<'a> Reading<'a> {
+    /// What the records are, if all `n` of them are lines.
+    pub(super) fn lines(&self, n: usize) -> Option<&[Role]> {
+        (self.roles.len() == n && !self.roles.contains(&Role::Whole)).then_some(&self.roles)
+    }
+
     /// What the record at `at` is.
     pub(super) fn role(&self, at: usize) -> Role {
         self.roles.get(at).copied().unwrap_or(Role::Whole)
@@ -314,11 +342,19 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn push_head(&mut self, at: usize, stream: u64, head: &'a str, lifted: Lifted<'a>) -> usize {
+    fn push_head(
+        &mut self,
+        at: usize,
+        stream: u64,
+        known: Known<'a>,
+        head: &'a str,
+        lifted: Lifted<'a>,
+    ) -> usize {
         let number = self.records.len();
         self.roles.resize(at, Role::Whole);
         self.roles.push(Role::Head(number));
         self.records.push(Record {
+            known,
             lifted,
             head,
             joined: None,

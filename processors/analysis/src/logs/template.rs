@@ -118,9 +118,12 @@ impl FromStr for TemplateId {
 
 /// A template: what is always the same in the lines of one kind. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template {
+pub struct Template(Arc<Inner>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Inner {
     id: TemplateId,
-    text: Arc<str>,
+    text: Box<str>,
     canonical: Arc<str>,
 }
 
@@ -129,33 +132,34 @@ impl Template {
     pub fn new(text: &str) -> Self {
         let text = tidy(text);
         let canonical = canonical(&text);
-        Self { id: TemplateId::of_canonical(&canonical), canonical: canonical.into(), text: text.into() }
+        let id = TemplateId::of_canonical(&canonical);
+        Self(Arc::new(Inner { id, canonical: canonical.into(), text: text.into() }))
     }
 
     /// The identity, equal on every node.
-    pub const fn id(&self) -> TemplateId {
-        self.id
+    pub fn id(&self) -> TemplateId {
+        self.0.id
     }
 
     /// For people: variable parts say what they are, as in `took <DURATION>`.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// For comparison: every variable part is `<*>`.
     pub fn canonical(&self) -> &str {
-        &self.canonical
+        &self.0.canonical
     }
 
     /// The canonical text, shared.
     pub fn shared_canonical(&self) -> Arc<str> {
-        Arc::clone(&self.canonical)
+        Arc::clone(&self.0.canonical)
     }
 }
 
 impl Serialize for Template {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.text.serialize(serializer)
+        self.0.text.serialize(serializer)
     }
 }
 

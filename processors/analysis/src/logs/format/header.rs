@@ -115,14 +115,14 @@ pub(super) fn named(line: &str, stamp: Stamp) -> Option<Header<'_>> {
     let first = *line.as_bytes().first()?;
     let rest = line[stamp.len..].strip_prefix(' ')?;
     let (host, rest) = rest.split_at_checked(memchr::memchr(b' ', head(rest, MAX_HOST))?)?;
-    if host.is_empty() || !host.bytes().all(is_host) || level::of_word(host).is_some() {
-        return None;
-    }
     let rest = &rest[1..];
     let colon = memchr::memchr(b':', head(rest, MAX_TAG))?;
     let (tag, rest) = (&rest[..colon], &rest[colon + 1..]);
-    // Everybody writes RFC 3339, so a number of a process is wanted then.
+    // Everybody writes RFC 3339, so a number of a process is wanted then. Most lines are told by that.
     if !first.is_ascii_alphabetic() && !tag.ends_with(']') && tag != "kernel" {
+        return None;
+    }
+    if host.is_empty() || !host.bytes().all(is_host) || level::of_word(host).is_some() {
         return None;
     }
     let (program, is_numbered) = match tag.split_once('[') {

@@ -365,19 +365,20 @@ fn in_brackets(text: &str) -> Option<Level<'_>> {
 
 /// Whether a word looks like the name of a logger, thread, host or place in the source.
 fn is_name(word: &str) -> bool {
-    let word = word.strip_suffix(':').unwrap_or(word);
-    // The last character ends a sentence as well.
-    let inner = word.get(..word.len().saturating_sub(1)).unwrap_or_default();
-    !word.contains('=')
+    let bytes = word.as_bytes();
+    let bytes = bytes.strip_suffix(b":").unwrap_or(bytes);
+    // The last character ends a sentence as well; one that is not ASCII does so always.
+    let Some((b'\0'..=b'\x7f', inner)) = bytes.split_last() else { return false };
+    !bytes.contains(&b'=')
         && inner
-            .bytes()
+            .iter()
             .any(|byte| matches!(byte, b'.' | b':' | b'/' | b'$' | b'@' | b'_' | b'#' | b'0'..=b'9'))
 }
 
 /// `1:M`
 fn is_redis(word: &str) -> bool {
-    let is_pid = |pid: &str| !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit());
-    word.split_once(':').is_some_and(|(pid, role)| is_pid(pid) && matches!(role, "M" | "S" | "C" | "X"))
+    let [pid @ .., b':', b'M' | b'S' | b'C' | b'X'] = word.as_bytes() else { return false };
+    !pid.is_empty() && pid.iter().all(u8::is_ascii_digit)
 }
 
 fn redis_mark(word: &str) -> Option<Level<'static>> {
