@@ -222,7 +222,7 @@ impl Reader {
         if settings.splitter.encoding == Encoding::Nop {
             self.deliver(file, settings, Body::Bytes(bytes), place, now);
         } else if settings.splitter.encoding == Encoding::Utf8
-            && let Ok(text) = std::str::from_utf8(settings.trim_bytes(bytes))
+            && let Ok(text) = simdutf8::basic::from_utf8(settings.trim_bytes(bytes))
         {
             self.deliver(file, settings, Body::Text(text), place, now);
         } else {
