@@ -12,7 +12,7 @@ mod validate;
 use std::io::Write;
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use component::Registry;
 use config::{Config, Errors, Source};
 
@@ -35,6 +35,18 @@ pub(crate) struct ConfigArgs {
     /// Sets one value, as in `--set processors.batch.timeout=2s`.
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
     pub(crate) sets: Vec<String>,
+}
+
+/// What a report is printed as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// A table for the terminal.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+    /// A table for a ticket or a page.
+    Markdown,
 }
 
 /// What to do.

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use crate::cli::Output;
 use crate::replay::Form;
 
 /// What to evaluate, and how.
@@ -41,16 +42,4 @@ pub(crate) struct EvalArgs {
     /// Ends at the first line that cannot be read, instead of counting it.
     #[arg(long)]
     pub(super) strict: bool,
-}
-
-/// What to print.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Output {
-    /// A table for the terminal.
-    #[default]
-    Text,
-    /// One JSON object.
-    Json,
-    /// A table for a page.
-    Markdown,
 }

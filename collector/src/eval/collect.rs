@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, Hasher};
 
+use analysis::detect::vectors;
 use component::{ExportError, ExporterFactory};
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
@@ -14,8 +15,6 @@ use super::labels::Window;
 use crate::plot::{Point, Trace};
 use crate::sink::{Sink, factory};
 
-/// What the metrics of one resource are called where they are judged together.
-const TOGETHER: &str = "metrics.together";
 /// How many series are kept to be drawn, of all services: about 150 MB.
 const MOST_DRAWN: usize = 1000;
 
@@ -114,7 +113,7 @@ impl Collected {
         let service = self.service(text("service.name"));
         service.series.insert(id);
         let drawn = draw && service.draw(id, score, more);
-        let scores = if text("name") == TOGETHER { &mut service.together } else { &mut service.scores };
+        let scores = if text("name") == vectors::NAME { &mut service.together } else { &mut service.scores };
         match scores.last_mut() {
             Some((time, highest)) if *time == score.time => *highest = highest.max(score.score),
             _ => scores.push((score.time, score.score)),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::args::Output;
 use super::judge::{Mean, Scores, Verdict};
+use crate::cli::Output;
 use crate::words;
 
 /// What is shown.

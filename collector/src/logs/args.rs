@@ -6,6 +6,7 @@ use analysis::logs::classify::{Class, UnknownClass};
 use clap::{Args, ValueEnum};
 
 use super::severity::Severity;
+use crate::cli::Output;
 use crate::replay::Form;
 
 /// How many templates are shown if nobody says otherwise.
@@ -71,18 +72,6 @@ pub(super) enum Sort {
     Severity,
     /// In the order of the alphabet.
     Template,
-}
-
-/// What to print.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Output {
-    /// A table for the terminal.
-    #[default]
-    Text,
-    /// One JSON object.
-    Json,
-    /// A table for a ticket or a page.
-    Markdown,
 }
 
 /// Whether to use colours.

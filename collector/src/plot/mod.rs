@@ -29,8 +29,8 @@ const SCORE: (f64, f64) = (264.0, 306.0);
 const LEAST_MARK: f64 = 3.0;
 /// After so many usual distances without a point the line is interrupted.
 const GAP: f64 = 8.0;
-/// From this score on a point is out of the ordinary.
-const THRESHOLD: f64 = 0.5;
+/// The score of one point in a thousand. Reports do not follow it: they ask how far out a point is, and for how long.
+const RARE: f64 = 0.5;
 /// How much of a title fits.
 const TITLE: usize = 100;
 
@@ -111,7 +111,7 @@ impl Plot<'_> {
                 "<clipPath id=\"{id}\"><rect x=\"{LEFT}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/></clipPath>\n"
             )
         };
-        let limit = scale.score(THRESHOLD);
+        let limit = scale.score(RARE);
         svg.push_str("<defs>\n");
         svg.push_str(&area("main", MAIN.0, MAIN.1));
         svg.push_str(&area("low", limit, SCORE.1));
@@ -184,9 +184,14 @@ impl Plot<'_> {
             let _ = writeln!(svg, "<text class=\"mid\" x=\"{x:.1}\" y=\"{y}\">{name}</text>");
         }
         rule(svg, "grid", SCORE.1);
-        rule(svg, "limit", scale.score(THRESHOLD));
+        rule(svg, "limit", scale.score(RARE));
         let (x, y) = (LEFT - 8.0, f64::midpoint(SCORE.0, SCORE.1) + 4.0);
         let _ = writeln!(svg, "<text class=\"end\" x=\"{x}\" y=\"{y}\">score</text>");
+        let _ = writeln!(
+            svg,
+            "<text x=\"{LEFT}\" y=\"{:.1}\" dx=\"4\" dy=\"-4\">1 in 1,000</text>",
+            scale.score(RARE)
+        );
     }
 }
 

@@ -10,8 +10,9 @@ use std::cmp::Reverse;
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::args::{LogsArgs, Output, Sort};
+use super::args::{LogsArgs, Sort};
 use super::tally::{Found, Tally};
+use crate::cli::Output;
 use crate::replay::{Counts, Played};
 use crate::words;
 
