@@ -9,6 +9,9 @@ use super::judge::{Mean, Scores, Verdict};
 use crate::cli::Output;
 use crate::words;
 
+/// So many points say something about speed; of fewer, most of the time is for the start.
+const ENOUGH: u64 = 10_000;
+
 /// What is shown.
 pub(super) struct Report {
     /// In the order of the names.
@@ -146,12 +149,11 @@ impl Report {
 
     /// What it all adds up to, in words.
     fn summary(&self) -> String {
-        let mut text = format!(
-            "{} scored in {}, {:.2} µs each",
-            words::many(self.points, "point"),
-            words::seconds(self.scoring),
-            self.micros()
-        );
+        let mut text =
+            format!("{} scored in {}", words::many(self.points, "point"), words::seconds(self.scoring));
+        if self.points >= ENOUGH {
+            let _ = write!(text, ", {:.2} µs each", self.micros());
+        }
         if self.malformed > 0 {
             let _ = write!(text, ", {} malformed", words::many(self.malformed, "line"));
         }

@@ -28,7 +28,7 @@ use super::read::{Sink, Stopped};
 /// Batches that are read ahead.
 const CHANNEL: usize = 2;
 /// Batches that are on their way at once: few enough that what one stage wrote is still in the processor's cache when the next one
-/// reads it, and enough for 20 MB a second where an answer takes a tenth of a second.
+/// reads it, and enough for 10 MB a second where an answer takes a tenth of a second.
 const WINDOW: usize = 8;
 /// Bytes that are on their way at once, but for one batch more.
 const WINDOW_BYTES: usize = 32 << 20;

@@ -161,8 +161,10 @@ impl RecordEdit {
     }
 
     fn replace(&mut self, tag: u32, field: Range<usize>) {
+        if self.replaced & 1 << tag != 0 {
+            self.fields.retain(|(other, _)| *other != tag);
+        }
         self.replaced |= 1 << tag;
-        self.fields.retain(|(other, _)| *other != tag);
         self.fields.push((tag, field));
     }
 

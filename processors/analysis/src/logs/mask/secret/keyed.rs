@@ -257,8 +257,9 @@ impl Scanner<'_> {
             ));
         }
         let is_option = match dashes {
-            2 => key(word) == Some(Key::Password) || key(word) == Some(Key::Token),
-            _ => false,
+            2 => matches!(key(word), Some(Key::Password | Key::Token)),
+            1 => false,
+            _ => return None,
         };
         let len = bytes[at..].iter().position(|byte| is_space(*byte)).unwrap_or(bytes.len() - at);
         let value = &bytes[at..at + len];
