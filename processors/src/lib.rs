@@ -14,6 +14,7 @@ pub mod memory_limiter;
 pub mod normalize;
 pub mod resource;
 mod resource_cache;
+pub mod span_metrics;
 mod values;
 mod watched_file;
 
@@ -34,4 +35,4 @@ pub const FACTORIES: &[ProcessorFactory] = &[
 ];
 
 /// Every connector of this build, by type name. Adding one here is all the registration there is.
-pub const CONNECTORS: &[ConnectorFactory] = &[forward::FACTORY];
+pub const CONNECTORS: &[ConnectorFactory] = &[forward::FACTORY, span_metrics::FACTORY];

@@ -7,6 +7,7 @@
 //!
 //! This crate knows no component, no configuration and no runtime.
 
+pub mod aggregate;
 #[cfg(test)]
 mod arbitrary;
 mod batch;

@@ -19,6 +19,7 @@ mod reload;
 mod replay;
 mod sdks;
 mod secrets;
+mod span_metrics;
 mod state;
 mod support;
 mod workspace;

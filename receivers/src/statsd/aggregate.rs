@@ -9,11 +9,11 @@ use std::hash::BuildHasher;
 use config::Invalid;
 use foldhash::fast::RandomState;
 use pdata::Timestamp;
+use pdata::aggregate::ExponentialHistogram;
 use pdata::proto::metrics::MetricsData;
 use regex::Regex;
 
 use super::config::{Config, CounterType, Mapping, ObservationType, Observer};
-use super::exponential::ExponentialHistogram;
 use super::line::{Line, MetricKind, Value};
 use super::observe::{Explicit, Observations, Summary};
 use super::output::{Output, Style};

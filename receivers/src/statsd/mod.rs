@@ -2,7 +2,6 @@
 
 mod aggregate;
 mod config;
-mod exponential;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 pub mod line;

@@ -1,9 +1,8 @@
 //! Timers, histograms and distributions: what an interval's observations become.
 
+use pdata::aggregate::ExponentialHistogram;
 use pdata::proto::metrics::{HistogramDataPoint, SummaryDataPoint, summary_data_point::ValueAtQuantile};
 use rand::RngExt;
-
-use super::exponential::ExponentialHistogram;
 
 /// So many observations are kept for a summary's quantiles, or as a gauge's points, in an interval. A summary goes on with
 /// a fair sample; of a gauge further points are dropped.

@@ -1,7 +1,7 @@
 //! An exponential histogram that keeps to a number of buckets by halving its resolution.
 
-use pdata::proto::metrics::ExponentialHistogramDataPoint;
-use pdata::proto::metrics::exponential_histogram_data_point::Buckets;
+use crate::proto::metrics::ExponentialHistogramDataPoint;
+use crate::proto::metrics::exponential_histogram_data_point::Buckets;
 
 /// The finest resolution: 2^20 buckets for each power of two.
 const MAX_SCALE: i32 = 20;
@@ -10,7 +10,7 @@ const MIN_SCALE: i32 = -10;
 
 /// Counts observations in buckets whose bounds grow exponentially.
 #[derive(Clone, Debug)]
-pub(super) struct ExponentialHistogram {
+pub struct ExponentialHistogram {
     max_size: usize,
     scale: i32,
     count: u64,
@@ -30,7 +30,8 @@ struct Side {
 }
 
 impl ExponentialHistogram {
-    pub(super) const fn new(max_size: usize) -> Self {
+    /// An empty one with at most `max_size` buckets for each sign, of the finest resolution.
+    pub const fn new(max_size: usize) -> Self {
         Self {
             max_size,
             scale: MAX_SCALE,
@@ -45,7 +46,7 @@ impl ExponentialHistogram {
     }
 
     /// Counts `value`, which must be finite, `times` times.
-    pub(super) fn record(&mut self, value: f64, times: u64) {
+    pub fn record(&mut self, value: f64, times: u64) {
         self.count = self.count.saturating_add(times);
         self.sum += value * times as f64;
         self.min = self.min.min(value);
@@ -74,7 +75,8 @@ impl ExponentialHistogram {
         self.negative.halve(shift);
     }
 
-    pub(super) fn into_point(self) -> ExponentialHistogramDataPoint {
+    /// The point; times and attributes are the caller's.
+    pub fn into_point(self) -> ExponentialHistogramDataPoint {
         ExponentialHistogramDataPoint {
             count: self.count,
             sum: Some(self.sum),

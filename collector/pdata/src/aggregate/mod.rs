@@ -1,0 +1,5 @@
+//! Aggregations that become data points.
+
+mod exponential;
+
+pub use exponential::ExponentialHistogram;
