@@ -143,7 +143,7 @@ pub struct Watcher {
 }
 
 /// Counts up when the layout of anything below changes.
-const VERSION: u32 = 8;
+const VERSION: u32 = 9;
 
 #[derive(Serialize)]
 struct Writing<'a> {

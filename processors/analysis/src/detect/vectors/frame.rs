@@ -32,6 +32,9 @@ const WAIT: u32 = 2;
 const GONE: u32 = 500;
 /// Readings that are this share of the usual time between frames apart belong to one frame.
 const TOGETHER: f64 = 0.5;
+/// So many times as many readings as there are metrics, all of them this late, say that a clock was ahead before.
+const LATE_READINGS: u32 = 4;
+const JUMP: std::time::Duration = std::time::Duration::from_secs(60);
 /// Larger values are cut off, so that squares of differences are numbers.
 const LARGEST: f64 = 1e100;
 
@@ -78,6 +81,8 @@ pub(super) enum Place {
     Next,
     /// Into one that is closed.
     Late,
+    /// Into the first frame after a clock that was ahead: what came before seems to be of the future.
+    Anew,
 }
 
 /// What [`Assembly::add`] did.
@@ -97,6 +102,8 @@ pub(super) struct Assembly {
     metrics: Vec<Metric>,
     open: Timestamp,
     closed: Timestamp,
+    /// Readings in a row that came too late.
+    late: u32,
     /// Usual time between frames in seconds.
     interval: f64,
     /// How many metrics of those that usually come have come, and how many do.
@@ -128,7 +135,34 @@ impl Assembly {
     }
 
     /// Where a reading of `time` belongs.
-    pub(super) fn place(&self, time: Timestamp) -> Place {
+    pub(super) fn place(&mut self, time: Timestamp) -> Place {
+        let place = self.place_of(time);
+        if place != Place::Late {
+            self.late = 0;
+            return place;
+        }
+        self.late = self.late.saturating_add(1);
+        let ahead = self.open.max(self.closed).since(time);
+        if ahead < JUMP || self.late <= LATE_READINGS.saturating_mul(self.metrics.len() as u32) {
+            return Place::Late;
+        }
+        self.begin_anew(ahead.as_secs_f64());
+        Place::Anew
+    }
+
+    /// Forgets when frames were, by a clock that was so many seconds ahead.
+    fn begin_anew(&mut self, ahead: f64) {
+        (self.open, self.closed, self.late) = (Timestamp::default(), Timestamp::default(), 0);
+        if self.interval > 0.5 * ahead {
+            // The jump was taken for the rhythm.
+            self.interval = 0.0;
+        }
+        // What had come of the open frame is of the same clock.
+        self.metrics.iter_mut().for_each(|metric| metric.age = metric.age.max(1));
+        (self.came, self.cursor) = (0, 0);
+    }
+
+    fn place_of(&self, time: Timestamp) -> Place {
         let slack = TOGETHER * self.interval;
         let after = |earlier: Timestamp| time.since(earlier).as_secs_f64();
         if self.open.is_unknown() {
@@ -280,6 +314,28 @@ mod tests {
         assert_eq!(assembly.place(reading(1, 38).time), Place::Here);
         assert_eq!(assembly.place(reading(1, 50).time), Place::Next);
         assert_eq!(assembly.place(reading(1, 20).time), Place::Late);
+    }
+
+    #[test]
+    fn only_many_late_readings_in_a_row_turn_the_clock_back() {
+        let mut assembly = Assembly::default();
+        for n in 0..4 {
+            whole(&mut assembly, 600 * n, 0..4);
+            assembly.close();
+        }
+        let mut late = |n: u64| (0..n).all(|n| assembly.place(reading(0, 100 + n).time) == Place::Late);
+        assert!(late(16));
+        assert_eq!(assembly.place(reading(0, 2400).time), Place::Here);
+        let mut late = |n: u64| (0..n).all(|n| assembly.place(reading(0, 100 + n).time) == Place::Late);
+        assert!(late(16), "one that is in time counts");
+        assert_eq!(assembly.place(reading(0, 120).time), Place::Anew);
+        assert_eq!(assembly.place(reading(0, 120).time), Place::Here);
+        whole(&mut assembly, 120, 0..4);
+        assembly.close();
+        assert!(
+            (0..40).all(|_| assembly.place(reading(0, 100).time) == Place::Late),
+            "a few seconds are no jump"
+        );
     }
 
     #[test]

@@ -28,6 +28,11 @@ pub(super) struct Told {
 }
 
 impl News {
+    /// It is earlier than was thought.
+    pub(super) fn turn_back(&mut self, now: Timestamp) {
+        self.out_since = self.out_since.min(now);
+    }
+
     /// Takes a frame's number and surprise in.
     pub(super) fn observe(
         &mut self,

@@ -275,6 +275,40 @@ fn metrics_that_come_and_go_do_no_harm() {
     assert!(highest < 0.6, "{highest}");
 }
 
+/// Scores of a service of which a frame claims to be of a time far ahead, after so many others, and the late readings that were counted.
+fn with_a_clock_ahead(after: Option<u64>, ahead: u64) -> (Vec<(usize, f64)>, u64) {
+    let (mut watcher, mut service) = (watcher(&Settings::default().detectors), Service::new(1));
+    let mut scores = Vec::new();
+    for n in 0..600 {
+        let values = service.next(n, |at| if n >= 500 && at < 2 { 14.0 } else { 0.0 });
+        let time = 10 * n as u64 + if after == Some(n as u64) { ahead } else { 0 };
+        scores.extend(together(show(&mut watcher, &frame(time, &values))).0);
+    }
+    (
+        scores.into_iter().map(|score| (frame_of(score.time), score.score)).collect(),
+        watcher.vectors().counted().late,
+    )
+}
+
+#[test]
+fn a_clock_that_was_ahead_for_a_moment_does_not_silence_a_vector() {
+    let (usual, late) = with_a_clock_ahead(None, 0);
+    assert_eq!((usual.last().map(|(at, _)| *at), late), (Some(599), 0));
+    // The very second frame, of which the rhythm is learned; one before and one after there is a model.
+    for (after, ahead) in [(1, 86_400), (20, 86_400), (400, 3600), (400, 86_400 * 365)] {
+        let (scores, late) = with_a_clock_ahead(Some(after), ahead);
+        let again = scores.iter().position(|(at, _)| (after as usize + 1..600).contains(at)).unwrap();
+        assert!((scores[again].0 as u64) < after.max(30) + 20, "{after}: {:?}", scores[again]);
+        assert!(late > 0 && late <= 5 * METRICS as u64, "{after}: {late}");
+        for (at, score) in &scores[scores.len() - 100..] {
+            let (_, expected) = usual.iter().find(|(other, _)| other == at).unwrap();
+            assert!((score - expected).abs() < 0.2, "{after}: frame {at}: {score} {expected}");
+        }
+        let highest = scores.iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+        assert!(highest.0 >= 500, "{after}: {highest:?}");
+    }
+}
+
 #[test]
 fn vectors_and_their_metrics_are_bounded() {
     let settings = Settings { max_resources: 3, max_metrics: 8, ..Settings::default() };

@@ -172,6 +172,7 @@ impl Vector {
                     continue;
                 }
                 Place::Next => self.close(around),
+                Place::Anew => self.turn_back(reading.time),
                 Place::Here => {}
             }
             match self.assembly.add(reading, around.settings.max_metrics) {
@@ -183,6 +184,13 @@ impl Vector {
         if self.assembly.is_complete() {
             self.close(around);
         }
+    }
+
+    /// The clock was ahead: what began in its future begins now.
+    fn turn_back(&mut self, now: Timestamp) {
+        self.shut_since = self.shut_since.min(now);
+        self.last = self.last.min(now);
+        self.news.turn_back(now);
     }
 
     fn reset(&mut self, at: usize, value: f64, settings: &Settings) {
