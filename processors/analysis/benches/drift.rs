@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use analysis::calibrate::Spot;
-use analysis::drift::{Adwin, PageHinkley, Stability};
+use analysis::drift::{Adwin, PageHinkley};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -31,8 +31,6 @@ fn all(criterion: &mut Criterion) {
     observe(criterion, "adwin", |value| adwin.observe(value));
     let mut test = PageHinkley::new(0.005, 50.0);
     observe(criterion, "page_hinkley", |value| test.observe(value).is_some());
-    let mut stability = Stability::new(1000);
-    observe(criterion, "stability", |value| stability.observe(value).is_some());
     let mut spot = Spot::default();
     observe(criterion, "spot", |value| spot.observe(value) < 1e-3);
 }

@@ -77,8 +77,9 @@ fn score(
     slowest.sort_unstable();
     let each = took.as_nanos() / points.max(1) as u128;
     let at = |share: usize| slowest.get(slowest.len() * share / 1000).copied().unwrap_or_default();
+    let vectors::Counted { models, drifts, .. } = watcher.vectors().counted();
     eprintln!(
-        "{service}: {each} ns a point; a frame in {:?}, p99 {:?}, p99.9 {:?}",
+        "{service}: {models} models, {drifts} drifts, {each} ns a point; a frame in {:?}, p99 {:?}, p99.9 {:?}",
         at(500),
         at(990),
         at(999)

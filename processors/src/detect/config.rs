@@ -61,6 +61,9 @@ pub struct VectorsConfig {
     pub max_resources: usize,
     /// A departure that lasts this long, and for at least 500 scrapes, is learned from.
     pub adapt_after: Duration,
+    /// The share of one processor that training may take for each resource, at most, at a billion operations a second: from 0.00001 to 1. What is
+    /// not done at once waits; scoring never does.
+    pub training_cpu: f64,
 }
 
 /// A detector for metrics that belong together.
@@ -103,6 +106,7 @@ impl Default for VectorsConfig {
             max_metrics: settings.max_metrics,
             max_resources: settings.max_resources,
             adapt_after: settings.adapt_after.into(),
+            training_cpu: settings.training,
         }
     }
 }
@@ -205,6 +209,7 @@ impl Config {
             max_metrics: self.vectors.max_metrics,
             min_metrics: self.vectors.min_metrics,
             adapt_after: self.vectors.adapt_after.get(),
+            training: self.vectors.training_cpu,
         }
     }
 
@@ -280,6 +285,9 @@ impl Validate for VectorsConfig {
         Invalid::unless(self.min_metrics >= 2, "vectors.min_metrics", "must be at least 2")?;
         let fits = (self.min_metrics..=256).contains(&self.max_metrics);
         Invalid::unless(fits, "vectors.max_metrics", "must be from `min_metrics` to 256")?;
-        Invalid::unless(self.max_resources > 0, "vectors.max_resources", "must be at least 1")
+        Invalid::unless(self.max_resources > 0, "vectors.max_resources", "must be at least 1")?;
+        // Written so that NaN fails too.
+        let is_share = (0.000_01..=1.0).contains(&self.training_cpu);
+        Invalid::unless(is_share, "vectors.training_cpu", "must be from 0.00001 to 1")
     }
 }

@@ -53,6 +53,8 @@ struct Counters {
     vector_frames: Counter,
     vector_late: Counter,
     vector_crowded: Counter,
+    vector_models: Counter,
+    vector_drifts: Counter,
     vectors_before: vectors::Counted,
     log_templates: Gauge,
     log_evicted: Counter,
@@ -183,6 +185,14 @@ impl Counters {
                 "otelcol_processor_detect_vector_crowded_points",
                 "Points of metrics that were too many to be judged together with their resource's others.",
             ),
+            vector_models: counter(
+                "otelcol_processor_detect_vector_models",
+                "Models of a resource's metrics that were made.",
+            ),
+            vector_drifts: counter(
+                "otelcol_processor_detect_vector_drifts",
+                "Models of a resource's metrics that were begun anew because they had ceased to hold.",
+            ),
             vectors_before: vectors::Counted::default(),
             log_templates: context.telemetry.gauge(
                 "otelcol_processor_detect_log_templates",
@@ -220,6 +230,8 @@ impl Counters {
         let counted = watcher.vectors().counted();
         self.vector_late.add(counted.late.saturating_sub(self.vectors_before.late));
         self.vector_crowded.add(counted.crowded.saturating_sub(self.vectors_before.crowded));
+        self.vector_models.add(counted.models.saturating_sub(self.vectors_before.models));
+        self.vector_drifts.add(counted.drifts.saturating_sub(self.vectors_before.drifts));
         self.vectors_before = counted;
     }
 }

@@ -130,39 +130,21 @@ fn the_window_of_adwin_is_bounded_whatever_comes() {
 }
 
 #[test]
-fn the_same_distribution_is_stable_and_another_one_is_not() {
-    let mut random = Random(5);
-    let mut stability = Stability::new(1000);
-    let mut observe = |scale: f64, n: usize| {
-        let values = std::iter::repeat_with(|| -random.next().ln() * scale).take(n);
-        values.filter_map(|value| stability.observe(value)).last()
-    };
-    assert_eq!(observe(1.0, 1000), None);
-    let same = observe(1.0, 1000).expect("the second window is full");
-    assert!(!same.has_changed() && same.value < 0.1, "{same:?}");
-    let other = observe(2.5, 1000).expect("the third window is full");
-    assert!(other.has_changed() && other.value > 0.5, "{other:?}");
-    let back = observe(1.0, 1000).expect("the fourth window is full");
-    assert!(!back.has_changed(), "{back:?}");
-}
-
-#[test]
 fn what_was_learned_survives_a_restart() {
     let values = step();
-    let (mut adwin, mut test, mut stability) =
-        (Adwin::default(), PageHinkley::new(0.005, 50.0), Stability::new(500));
+    let (mut adwin, mut test) = (Adwin::default(), PageHinkley::new(0.005, 50.0));
     let mut whole = Vec::new();
     let mut parts = Vec::new();
     for value in &values {
-        whole.push((adwin.observe(*value), test.observe(*value), stability.observe(*value)));
+        whole.push((adwin.observe(*value), test.observe(*value)));
     }
-    let mut kept = (Adwin::default(), PageHinkley::new(0.005, 50.0), Stability::new(500));
+    let mut kept = (Adwin::default(), PageHinkley::new(0.005, 50.0));
     for (n, value) in values.iter().enumerate() {
         if n % 1111 == 0 {
             let bytes = postcard::to_allocvec(&kept).expect("a snapshot");
             kept = postcard::from_bytes(&bytes).expect("what was saved");
         }
-        parts.push((kept.0.observe(*value), kept.1.observe(*value), kept.2.observe(*value)));
+        parts.push((kept.0.observe(*value), kept.1.observe(*value)));
     }
     assert_eq!(whole, parts);
 }

@@ -1,8 +1,12 @@
 #![doc = include_str!("README.md")]
 
+mod allowance;
+mod fitting;
 mod forest;
 mod frame;
+mod hold;
 mod kmeans;
+mod learner;
 mod linear;
 mod model;
 mod moments;
@@ -95,6 +99,8 @@ pub struct Settings {
     pub min_metrics: usize,
     /// A departure that lasts this long, and for at least 500 frames, becomes usual: longer than a weekend.
     pub adapt_after: Duration,
+    /// The share of a processor that training may take for one resource, at a billion operations a second.
+    pub training: f64,
 }
 
 impl Default for Settings {
@@ -105,6 +111,7 @@ impl Default for Settings {
             max_metrics: 64,
             min_metrics: 5,
             adapt_after: Duration::from_hours(72),
+            training: 2e-4,
         }
     }
 }
@@ -116,6 +123,10 @@ pub struct Counted {
     pub late: u64,
     /// Readings of metrics beyond [`Settings::max_metrics`].
     pub crowded: u64,
+    /// Models that were made.
+    pub models: u64,
+    /// Changes for good of how well a model explains its resource.
+    pub drifts: u64,
 }
 
 /// The metrics of every resource, seen together.

@@ -6,11 +6,10 @@ use super::Detector;
 use super::forest::{Forest, shapley};
 use super::frame::Metric;
 use super::kmeans::KMeans;
-use super::linear::Symmetric;
 use super::moments::Moments;
-use super::projection::{self, Projection};
+use super::projection::Projection;
 use super::sample::Sample;
-use super::vae::{Training, Vae};
+use super::vae::Vae;
 
 /// Further out than this many standard deviations is all the same.
 const CLIP: f64 = 30.0;
@@ -43,7 +42,8 @@ fn known<'a>(moments: &'a Moments, metrics: &'a [Metric]) -> impl Fn(usize) -> b
 }
 
 impl Standard {
-    fn new(moments: &Moments, metrics: &[Metric]) -> Self {
+    /// As metrics were until now.
+    pub(super) fn new(moments: &Moments, metrics: &[Metric]) -> Self {
         let known = known(moments, metrics);
         let deviation = |at: usize| {
             if !known(at) {
@@ -53,6 +53,21 @@ impl Standard {
         };
         let n = moments.len();
         Self { mean: (0..n).map(|at| moments.mean(at)).collect(), deviation: (0..n).map(deviation).collect() }
+    }
+
+    /// How many metrics it is about.
+    pub(super) const fn len(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// The correlation of two metrics, 0 if little is known about one of them.
+    pub(super) fn correlation(&self, moments: &Moments, i: usize, j: usize) -> f64 {
+        let (a, b) = (self.deviation[i], self.deviation[j]);
+        match a > 0.0 && b > 0.0 {
+            // Of a metric that came later, relations are known from a part of the time only, and count for less.
+            true => moments.covariance(i, j) / (a * b) * moments.overlap(i, j),
+            false => f64::from(i == j),
+        }
     }
 
     /// A value in standard deviations from its mean.
@@ -79,21 +94,12 @@ impl Standard {
 /// Everything that was learned at one time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Model {
-    standard: Standard,
-    relations: Option<Projection>,
-    pca: Option<Projection>,
-    kmeans: Option<KMeans>,
-    forest: Option<Forest>,
-    vae: Option<Vae>,
-}
-
-/// What models are made of.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Past<'a> {
-    pub(super) moments: &'a Moments,
-    /// Needed for detectors that say so.
-    pub(super) sample: &'a Sample,
-    pub(super) training: &'a Training,
+    pub(super) standard: Standard,
+    pub(super) relations: Option<Projection>,
+    pub(super) pca: Option<Projection>,
+    pub(super) kmeans: Option<KMeans>,
+    pub(super) forest: Option<Forest>,
+    pub(super) vae: Option<Vae>,
 }
 
 /// A frame as the model sees it.
@@ -106,35 +112,9 @@ pub(super) struct Seen<'a> {
 }
 
 impl Model {
-    /// Learns.
-    pub(super) fn fit(past: &Past<'_>, metrics: &[Metric], wanted: &[Detector], seed: u64) -> Self {
-        let Past { moments, sample, training } = past;
-        let standard = Standard::new(moments, metrics);
-        let wants = |detector| wanted.contains(&detector);
-        let correlation = |i: usize, j: usize| {
-            let (a, b) = (standard.deviation[i], standard.deviation[j]);
-            match a > 0.0 && b > 0.0 {
-                // Of a metric that came later, relations are known from a part of the time only, and count for less.
-                true => moments.covariance(i, j) / (a * b) * moments.overlap(i, j),
-                false => f64::from(i == j),
-            }
-        };
-        let linear = wants(Detector::Relations) || wants(Detector::Pca);
-        let correlations = linear.then(|| Symmetric::from_fn(moments.len(), correlation));
-        let rows = if wanted.iter().any(|detector| detector.needs_frames()) {
-            sample.standardised(|at, value| standard.of(at, value))
-        } else {
-            Vec::new()
-        };
-        let with = |detector| correlations.as_ref().filter(|_| wants(detector));
-        Self {
-            relations: with(Detector::Relations).and_then(projection::relations),
-            pca: with(Detector::Pca).map(projection::principal_components),
-            kmeans: if wants(Detector::Kmeans) { KMeans::fit(&rows, seed) } else { None },
-            forest: if wants(Detector::Forest) { Forest::fit(&rows, seed) } else { None },
-            vae: if wants(Detector::Vae) { training.snapshot(&rows) } else { None },
-            standard,
-        }
+    /// Of which only this is known yet.
+    pub(super) fn of(standard: Standard) -> Self {
+        Self { standard, ..Self::default() }
     }
 
     /// The values of a frame in standard deviations.

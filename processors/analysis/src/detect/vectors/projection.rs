@@ -2,13 +2,15 @@
 //!
 //! In: correlations. Out: for a frame, each metric's residual in its own usual sizes. Two ways to get there:
 //!
-//! - [`relations`]: each metric is predicted from all the others by ridge regression. All of these regressions follow from one inverse `P`
+//! - [`Relations`]: each metric is predicted from all the others by ridge regression. All of these regressions follow from one inverse `P`
 //!   of the correlations plus a ridge: the residual of metric `j` is `(P z)_j / P_jj` (Lauritzen, Graphical Models, 5.1.3).
 //! - [`principal_components`]: the frame is rebuilt from the components that explain most; what is not explained is the residual.
 
+use std::ops::ControlFlow;
+
 use serde::{Deserialize, Serialize};
 
-use super::linear::Symmetric;
+use super::linear::{Eigen, Inversion, Symmetric, dot};
 
 /// Weights that make residuals of a frame.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,21 +23,54 @@ pub(super) struct Projection {
 
 /// A ridge of this share of a metric's variance keeps near copies of each other from predicting by their difference.
 const RIDGE: f64 = 0.3;
+const HIGHEST_RIDGE: f64 = 64.0 * RIDGE;
 /// How much of the variance the components that count explain.
 const EXPLAINED: f64 = 0.8;
 /// A residual's usual size is not below this share of its metric's standard deviation.
 const LEAST: f64 = 0.01;
 
-/// Each metric as the others predict it.
-pub(super) fn relations(correlations: &Symmetric) -> Option<Projection> {
-    // Correlations from unlike stretches of time may contradict each other; a higher ridge settles that.
-    (0..4).find_map(|rise| relations_with(correlations, RIDGE * f64::from(1 << (2 * rise))))
+/// Each metric as the others predict it, in the making.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Relations {
+    correlations: Symmetric,
+    ridge: f64,
+    inversion: Inversion,
 }
 
-fn relations_with(correlations: &Symmetric, ridge: f64) -> Option<Projection> {
-    let n = correlations.len();
-    let inverse =
-        Symmetric::from_fn(n, |i, j| correlations.at(i, j) + if i == j { ridge } else { 0.0 }).inverse()?;
+impl Relations {
+    /// From these correlations.
+    pub(super) fn new(correlations: Symmetric) -> Self {
+        let inversion = Inversion::new(with_ridge(&correlations, RIDGE));
+        Self { correlations, ridge: RIDGE, inversion }
+    }
+
+    /// Multiplications of the next piece of work.
+    pub(super) const fn cost(&self) -> u64 {
+        self.inversion.cost()
+    }
+
+    /// Does a piece of work. Ends with nothing if the correlations make no sense.
+    pub(super) fn advance(&mut self) -> ControlFlow<Option<Projection>> {
+        match self.inversion.advance() {
+            ControlFlow::Continue(()) => ControlFlow::Continue(()),
+            ControlFlow::Break(Some(inverse)) => ControlFlow::Break(Some(predict(&inverse, self.ridge))),
+            // Correlations from unlike stretches of time may contradict each other; a higher ridge settles that.
+            ControlFlow::Break(None) if self.ridge < HIGHEST_RIDGE => {
+                self.ridge *= 4.0;
+                self.inversion = Inversion::new(with_ridge(&self.correlations, self.ridge));
+                ControlFlow::Continue(())
+            }
+            ControlFlow::Break(None) => ControlFlow::Break(None),
+        }
+    }
+}
+
+fn with_ridge(correlations: &Symmetric, ridge: f64) -> Symmetric {
+    let entry = |i: usize, j: usize| correlations.at(i, j) + if i == j { ridge } else { 0.0 };
+    Symmetric::from_fn(correlations.len(), entry)
+}
+
+fn predict(inverse: &Symmetric, ridge: f64) -> Projection {
     let row = |j: usize| {
         let own = inverse.at(j, j);
         // The variance of (P z)_j is (P R P)_jj, and R is the inverse of P without the ridge.
@@ -43,19 +78,18 @@ fn relations_with(correlations: &Symmetric, ridge: f64) -> Option<Projection> {
         let size = (own - ridge * square).max(0.0).sqrt().max(LEAST * own);
         (inverse.row(j).iter().map(move |value| value / size).collect::<Vec<_>>(), size / own)
     };
-    Some(Projection::from_rows((0..n).map(row)))
+    Projection::from_rows((0..inverse.len()).map(row))
 }
 
-/// Each metric as the principal components rebuild it.
-pub(super) fn principal_components(correlations: &Symmetric) -> Projection {
-    let n = correlations.len();
-    let pairs = correlations.clone().eigen();
+/// Each metric as the principal components rebuild it: of eigenvalues and eigenvectors of the correlations.
+pub(super) fn principal_components(pairs: &Eigen) -> Projection {
     let total: f64 = pairs.iter().map(|(value, _)| value.max(0.0)).sum();
     let mut explained = 0.0;
     let enough = pairs.iter().position(|(value, _)| {
         explained += value;
         explained >= EXPLAINED * total
     });
+    let n = pairs.len();
     let (kept, left) = pairs.split_at(enough.map_or(n, |at| at + 1));
     let row = |j: usize| {
         let weight =
@@ -89,21 +123,9 @@ impl Projection {
     }
 }
 
-/// A scalar product in eight lanes, which compilers turn into vector instructions.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a, b) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    let mut lanes = [0.0f32; 8];
-    for (a, b) in a.0.iter().zip(b.0) {
-        for lane in 0..8 {
-            lanes[lane] += a[lane] * b[lane];
-        }
-    }
-    let rest: f32 = a.1.iter().zip(b.1).map(|(a, b)| a * b).sum();
-    lanes.iter().sum::<f32>() + rest
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::linear::Rotations;
     use super::*;
 
     fn correlations() -> Symmetric {
@@ -112,7 +134,9 @@ mod tests {
 
     #[test]
     fn relations_are_ridge_regressions_on_the_others() {
-        let projection = relations(&correlations()).unwrap();
+        let mut relations = Relations::new(correlations());
+        let done = std::iter::repeat_with(|| relations.advance()).find_map(ControlFlow::break_value);
+        let projection = done.unwrap().unwrap();
         let z = [1.0f32, -0.5, 2.0];
         // Metric 0 from metrics 1 and 2, by hand: (R_oo + ridge) b = r_o.
         let (a, b, c) = (1.0 + RIDGE, 0.2, 1.0 + RIDGE);
@@ -126,7 +150,9 @@ mod tests {
     #[test]
     fn components_leave_nothing_of_what_they_explain() {
         let r = Symmetric::from_fn(3, |_, _| 1.0);
-        let projection = principal_components(&r);
+        let mut rotations = Rotations::new(r);
+        let done = std::iter::repeat_with(|| rotations.advance()).find_map(ControlFlow::break_value);
+        let projection = principal_components(&done.unwrap());
         let residual = |z: &[f32]| (0..3).map(|j| projection.residual(j, z).abs()).sum::<f32>();
         assert!(residual(&[2.0, 2.0, 2.0]) < 1e-3);
         assert!(residual(&[2.0, 2.0, -2.0]) > 10.0);

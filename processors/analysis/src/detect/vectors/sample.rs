@@ -19,6 +19,11 @@ pub(super) struct Sample {
 }
 
 impl Sample {
+    /// How many metrics a frame has.
+    pub(super) const fn width(&self) -> usize {
+        self.width
+    }
+
     /// How many frames there are.
     pub(super) const fn len(&self) -> usize {
         match self.rows.len().checked_div(self.width) {
@@ -63,11 +68,20 @@ impl Sample {
         self.seen = self.seen.min(frames.max(CAPACITY as u64));
     }
 
-    /// One frame, as `standard` makes it of position and value.
-    pub(super) fn row(&self, at: usize, standard: impl Fn(usize, f64) -> f32) -> Vec<f32> {
-        let row = self.rows.chunks_exact(self.width.max(1)).nth(at).unwrap_or_default();
+    /// The first `width` numbers of a frame, as `standard` makes them of position and value.
+    pub(super) fn row(
+        &self,
+        at: usize,
+        width: usize,
+        standard: impl Fn(usize, f64) -> f32,
+        row: &mut Vec<f32>,
+    ) {
+        let own = self.rows.chunks_exact(self.width.max(1)).nth(at).unwrap_or_default();
         let value = |(at, value): (usize, &f32)| standard(at, f64::from(*value) + self.origin[at]);
-        row.iter().enumerate().map(value).collect()
+        row.clear();
+        row.extend(own.iter().enumerate().take(width).map(value));
+        // A metric that is gone since.
+        row.resize(width, 0.0);
     }
 
     /// All frames, as `standard` makes them of position and value.

@@ -309,6 +309,64 @@ fn a_clock_that_was_ahead_for_a_moment_does_not_silence_a_vector() {
     }
 }
 
+/// Scores and anomalies of a service with a frame each five minutes, of which metrics `change`; and how often models were begun anew.
+fn over_days(frames: usize, change: impl Fn(usize, usize) -> f64) -> (Vec<Score>, Vec<Anomaly>, Counted) {
+    let (mut watcher, mut service) = (watcher(&Settings::default().detectors), Service::new(2));
+    let mut events = Vec::new();
+    for n in 0..frames {
+        let values = service.next(n, |at| change(n, at));
+        events.extend(show(&mut watcher, &frame(300 * n as u64, &values)));
+    }
+    let (scores, anomalies) = together(events);
+    (scores, anomalies, watcher.vectors().counted())
+}
+
+/// The highest score, and the median one, of some of the frames of [`over_days`].
+fn scores_in(scores: &[Score], frames: std::ops::Range<usize>) -> (f64, f64) {
+    let frame_of = |score: &Score| frame_of(score.time) / 30;
+    let mut some: Vec<f64> =
+        scores.iter().filter(|score| frames.contains(&frame_of(score))).map(|score| score.score).collect();
+    some.sort_by(f64::total_cmp);
+    (some.last().copied().unwrap_or(0.0), some.get(some.len() / 2).copied().unwrap_or(0.0))
+}
+
+#[test]
+fn a_relation_that_changes_for_good_is_reported_once_and_then_learned() {
+    // From frame 3000 on two metrics are elsewhere than the others say. Frame 5200 has another fault.
+    let (scores, anomalies, counted) = over_days(5300, |n, at| match (n, at) {
+        (3000.., 3 | 7) => 10.0,
+        (5200..5230, 11 | 14) => 14.0,
+        _ => 0.0,
+    });
+    let begins: Vec<usize> = anomalies
+        .iter()
+        .filter(|anomaly| anomaly.phase == Some(Phase::Begin))
+        .map(|anomaly| frame_of(anomaly.time) / 30)
+        .collect();
+    assert_eq!(begins.len(), 2, "{begins:?}");
+    assert!((3000..3030).contains(&begins[0]) && (5200..5230).contains(&begins[1]), "{begins:?}");
+    assert_eq!(counted.drifts, 1, "{counted:?}");
+    // Three days are 864 frames. Half a day later it is usual.
+    assert!(scores_in(&scores, 3100..3800).1 > 0.5, "{:?}", scores_in(&scores, 3100..3800));
+    let quiet = scores_in(&scores, 4010..5190);
+    assert!(quiet.0 < 0.5 && quiet.1 < 0.1, "{quiet:?}");
+}
+
+#[test]
+fn a_lasting_change_that_is_hardly_an_anomaly_is_a_drift_and_models_are_begun_anew() {
+    let (scores, _, counted) = over_days(4000, |n, at| if n >= 3000 && at < 8 { 2.5 } else { 0.0 });
+    assert!((1..=2).contains(&counted.drifts), "{counted:?}");
+    // Sooner than the three days, 864 frames, that a departure must last.
+    let (before, after) = (scores_in(&scores, 3100..3300), scores_in(&scores, 3700..3860));
+    assert!(before.1 > 0.3 && after.0 < 0.1, "{before:?} {after:?}");
+}
+
+#[test]
+fn what_stays_the_same_does_not_drift() {
+    let (_, anomalies, counted) = over_days(4000, |_, _| 0.0);
+    assert_eq!((anomalies.len(), counted.drifts), (0, 0), "{counted:?}");
+}
+
 #[test]
 fn vectors_and_their_metrics_are_bounded() {
     let settings = Settings { max_resources: 3, max_metrics: 8, ..Settings::default() };

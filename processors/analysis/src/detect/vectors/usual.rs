@@ -60,6 +60,11 @@ impl Usual {
         surprise(at_high + (number - self.high) / self.excess)
     }
 
+    /// How many standard deviations a number is from the mean; 0 as long as little is known.
+    pub(super) fn deviation(&self, number: f64) -> f64 {
+        if self.is_warm() { (number - self.mid) / self.variance.sqrt().max(LEAST) } else { 0.0 }
+    }
+
     /// Takes a number in.
     pub(super) fn learn(&mut self, number: f64) {
         self.seen = (self.seen + 1.0).min(MEMORY);

@@ -5,8 +5,11 @@
 //! steps, one after a frame, so that no frame waits for training. Own and not a library's: two hidden layers of 24 numbers need
 //! none, and this trains the same on every machine.
 
+use std::ops::ControlFlow;
+
 use serde::{Deserialize, Serialize};
 
+use super::linear::dot;
 use super::random::Random;
 
 /// Numbers in the hidden layers, and in between.
@@ -26,6 +29,8 @@ const CLIP: f32 = 5.0;
 const LEAST: f32 = 0.03;
 /// Frames that usual errors are taken from.
 const JUDGED: usize = 128;
+/// Frames that pass in one piece of work, and not in training.
+const PIECE: usize = 16;
 
 /// A linear layer: `outputs` rows of weights.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -46,7 +51,7 @@ impl Layer {
     fn forward(&self, input: &[f32], output: &mut Vec<f32>) {
         output.clear();
         let rows = self.weights.chunks_exact(self.inputs).zip(&self.bias);
-        output.extend(rows.map(|(row, bias)| bias + row.iter().zip(input).map(|(w, x)| w * x).sum::<f32>()));
+        output.extend(rows.map(|(row, bias)| bias + dot(row, input)));
     }
 
     /// Adds this example's gradient to `gradient`, and gives that of the input.
@@ -148,30 +153,30 @@ pub(super) struct Training {
 }
 
 impl Training {
-    /// One step on frames drawn from `rows`, all of one width. A change of the width begins anew.
-    pub(super) fn step(&mut self, rows: usize, row: impl Fn(usize) -> Vec<f32>) {
-        if rows == 0 {
+    /// Multiplications of a step on frames of this width.
+    pub(super) const fn cost(width: usize) -> u64 {
+        // Forward, backward in two directions; and ten operations for each weight in the end.
+        ((3 * BATCH + 10) * passing(width)) as u64
+    }
+
+    /// One step on frames drawn from `rows`, all of `width`. A change of the width begins anew.
+    pub(super) fn step(&mut self, rows: usize, width: usize, row: impl Fn(usize, &mut Vec<f32>)) {
+        if rows == 0 || width == 0 {
             return;
         }
-        let width = row(0).len();
         if self.network.0[0].inputs != width {
             self.network = Network::new(width, &mut self.random);
             (self.first, self.second, self.steps) = (self.network.zero(), self.network.zero(), 0);
         }
         let mut gradient = self.network.zero();
-        let mut pass = Pass::default();
+        let (mut pass, mut frame) = (Pass::default(), Vec::new());
         for _ in 0..BATCH {
-            let at = self.random.below(rows as u64) as usize;
+            row(self.random.below(rows as u64) as usize, &mut frame);
             let random = &mut self.random;
-            self.network.forward(&row(at), &mut pass, || normal(random));
+            self.network.forward(&frame, &mut pass, || normal(random));
             self.network.backward(&mut pass, &mut gradient);
         }
         self.descend(&mut gradient);
-    }
-
-    /// How many steps were taken.
-    pub(super) const fn steps(&self) -> u32 {
-        self.steps
     }
 
     fn descend(&mut self, gradient: &mut Network) {
@@ -188,22 +193,56 @@ impl Training {
         }
     }
 
-    /// The network as it is now, with usual errors over `rows`. `None` before the first step.
-    pub(super) fn snapshot(&self, rows: &[Vec<f32>]) -> Option<Vae> {
-        let width = rows.first()?.len();
-        if self.steps == 0 || self.network.0[0].inputs != width {
-            return None;
+    /// The network as it is now, to be measured. `None` before the first step on frames of this width.
+    pub(super) fn measure(&self, width: usize) -> Option<Measuring> {
+        let is_ready = self.steps > 0 && self.network.0[0].inputs == width;
+        is_ready.then(|| Measuring {
+            network: self.network.clone(),
+            sums: vec![0.0; width],
+            judged: 0,
+            row: 0,
+        })
+    }
+}
+
+/// Multiplications of a frame that passes through.
+const fn passing(width: usize) -> usize {
+    HIDDEN * (2 * width + 3 * LATENT + 10)
+}
+
+/// A trained network of which usual errors are measured, some frames at a time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Measuring {
+    network: Network,
+    sums: Vec<f32>,
+    judged: u32,
+    row: usize,
+}
+
+impl Measuring {
+    /// Multiplications of the next piece of work.
+    pub(super) const fn cost(&self) -> u64 {
+        (PIECE * passing(self.sums.len())) as u64
+    }
+
+    /// Passes some of the frames, `rows` in number. Ends when there were enough.
+    pub(super) fn advance(&mut self, rows: usize, row: impl Fn(usize, &mut Vec<f32>)) -> ControlFlow<Vae> {
+        let every = rows.div_ceil(JUDGED).max(1);
+        let (mut pass, mut frame) = (Pass::default(), Vec::new());
+        for _ in 0..PIECE {
+            if self.row >= rows {
+                let (network, count) = (std::mem::take(&mut self.network), self.judged.max(1) as f32);
+                let size = self.sums.iter().map(|sum| (sum / count).sqrt().max(LEAST)).collect();
+                return ControlFlow::Break(Vae { network, size });
+            }
+            row(self.row, &mut frame);
+            self.network.forward(&frame, &mut pass, || 0.0);
+            let errors = frame.iter().zip(&pass.output).map(|(z, output)| z - output);
+            self.sums.iter_mut().zip(errors).for_each(|(sum, error)| *sum += error * error);
+            self.judged += 1;
+            self.row += every;
         }
-        let every = rows.len().div_ceil(JUDGED);
-        let (mut pass, mut sums, mut count) = (Pass::default(), vec![0.0f32; width], 0.0);
-        for row in rows.iter().step_by(every) {
-            self.network.forward(row, &mut pass, || 0.0);
-            let errors = row.iter().zip(&pass.output).map(|(z, output)| z - output);
-            sums.iter_mut().zip(errors).for_each(|(sum, error)| *sum += error * error);
-            count += 1.0;
-        }
-        let size = sums.into_iter().map(|sum| (sum / count).sqrt().max(LEAST)).collect();
-        Some(Vae { network: self.network.clone(), size })
+        ControlFlow::Continue(())
     }
 }
 
@@ -284,8 +323,11 @@ mod tests {
         let mut random = Random::new(6);
         let rows: Vec<Vec<f32>> = (0..512).map(|_| frame(&mut random)).collect();
         let mut training = Training::default();
-        (0..4000).for_each(|_| training.step(rows.len(), |at| rows[at].clone()));
-        let vae = training.snapshot(&rows).unwrap();
+        let get = |at: usize, row: &mut Vec<f32>| row.clone_from(&rows[at]);
+        (0..4000).for_each(|_| training.step(rows.len(), 6, get));
+        let mut measuring = training.measure(6).unwrap();
+        let work = || measuring.advance(rows.len(), get);
+        let vae = std::iter::repeat_with(work).find_map(ControlFlow::break_value).unwrap();
         let error = |z: &[f32]| vae.residuals(z).map(|residual| residual * residual).sum::<f32>();
         let (mut fit, mut odd) = (0.0, 0.0);
         for _ in 0..100 {

@@ -10,14 +10,13 @@ use pdata::event::Phase;
 use serde::{Deserialize, Serialize};
 
 use super::frame::{Added, Assembly, Place, Reading};
-use super::model::{Model, Past, Seen};
-use super::moments::Moments;
+use super::hold::Hold;
+use super::learner::Learner;
+use super::model::{Model, Seen};
 use super::news::News;
 use super::report::{self, Judged};
-use super::sample::Sample;
 use super::usual::{Gate, Usual};
-use super::vae::Training;
-use super::{Around, Detector, Settings};
+use super::{Around, Counted, Detector, Settings};
 use crate::detect::episode::Episode;
 use crate::detect::findings::{Findings, Label};
 use crate::detect::watcher::Resource;
@@ -27,22 +26,12 @@ const SMOOTHING: f64 = 20.0;
 const RATE: f64 = 2.0 / (SMOOTHING + 1.0);
 /// What energies have at least, of each metric, so that their logarithm is a number.
 const LEAST_ENERGY: f64 = 1e-3;
-/// The first model is made of so many frames.
-const FIRST_FIT: f64 = 30.0;
-/// The next is due after this share more, but after so many frames at least and at most.
-const MORE: f64 = 0.1;
-const SOONEST: f64 = 20.0;
-const LATEST: f64 = 500.0;
-/// Frames, and seconds, that are remembered: the longer of both. Two weeks know weekdays and weekends.
-const MEMORY_FRAMES: f64 = 20_000.0;
-const MEMORY_SECONDS: f64 = 14.0 * 86_400.0;
-/// Steps of training that are taken after every frame, and after how many frames one is taken later.
-const FIRST_STEPS: u32 = 3_000;
-const STEP_EVERY: u32 = 4;
 /// Frames that a resource is learned from before anything is reported.
 const WARM_UP: f64 = 200.0;
 /// A departure must last for so many frames to become usual.
 const ADAPT_FRAMES: u64 = 500;
+/// After that models take about so many frames to know it.
+const SETTLE_FRAMES: u64 = 100;
 /// A resource without metrics for this long has ended.
 const ENDED_AFTER: std::time::Duration = std::time::Duration::from_secs(900);
 
@@ -53,6 +42,8 @@ struct Voice {
     energy: f64,
     usual: Usual,
     surprise: f64,
+    /// How far its energy is from what it usually is, in standard deviations.
+    deviation: f64,
 }
 
 /// A resource's metrics.
@@ -60,22 +51,16 @@ struct Voice {
 pub(super) struct Vector {
     label: Label,
     assembly: Assembly,
-    moments: Moments,
-    sample: Sample,
-    training: Training,
+    learner: Learner,
     model: Option<Model>,
+    hold: Hold,
     voices: Vec<Voice>,
     usual: Usual,
     gate: Gate,
     /// Since when nothing was learned; unknown if something was.
     shut_since: Timestamp,
-    /// What is too far out to learn from has lasted so long that it is learned from nevertheless.
-    accepted: bool,
-    /// Frames that were learned from, and at how many the next model is due.
-    learned: f64,
-    due: f64,
-    /// Frames since the model was made.
-    since_fit: u32,
+    /// What is too far out to learn from has lasted so long that it is learned from nevertheless: after so many frames.
+    accepted: Option<u64>,
     /// Each metric's smoothed part of what was found.
     parts: Vec<f32>,
     /// When a frame was judged last.
@@ -95,18 +80,14 @@ impl Vector {
         let mut new = Self {
             label: report::label(resource),
             assembly: Assembly::default(),
-            moments: Moments::default(),
-            sample: Sample::default(),
-            training: Training::default(),
+            learner: Learner::default(),
             model: None,
+            hold: Hold::default(),
             voices: Vec::new(),
             usual: Usual::default(),
             gate: Gate::default(),
             shut_since: Timestamp::default(),
-            accepted: false,
-            learned: 0.0,
-            due: FIRST_FIT,
-            since_fit: 0,
+            accepted: None,
             parts: Vec::new(),
             last: Timestamp::default(),
             news: News::default(),
@@ -127,12 +108,14 @@ impl Vector {
                 energy: 0.0,
                 usual: Usual::default(),
                 surprise: 0.0,
+                deviation: 0.0,
             })
         };
         let voices: Vec<Voice> = settings.detectors.iter().map(voice).collect();
         if voices.iter().map(|voice| voice.detector).ne(self.voices.iter().map(|voice| voice.detector)) {
             // Numbers that others made say nothing about the ones to come.
-            (self.usual, self.gate, self.due) = (Usual::default(), Gate::default(), FIRST_FIT);
+            (self.usual, self.gate, self.hold) = (Usual::default(), Gate::default(), Hold::default());
+            self.learner.begin_anew();
             self.voices = voices;
         }
     }
@@ -191,17 +174,15 @@ impl Vector {
         self.shut_since = self.shut_since.min(now);
         self.last = self.last.min(now);
         self.news.turn_back(now);
+        self.learner.turn_back(now);
     }
 
     fn reset(&mut self, at: usize, value: f64, settings: &Settings) {
-        self.moments.reset(at);
-        if settings.detectors.iter().any(|detector| detector.needs_frames()) {
-            self.sample.reset(at, value);
-        }
+        self.learner.reset(at, value, settings);
         if let Some(model) = &mut self.model {
             model.reset(at);
         }
-        self.parts.resize(self.moments.len(), 0.0);
+        self.parts.resize(self.learner.len(), 0.0);
         self.parts[at] = 0.0;
     }
 
@@ -213,11 +194,23 @@ impl Vector {
         if let Some(number) = number {
             self.report(time, number, around);
         }
-        if self.may_learn(time, number, around.settings) {
-            self.learn(number, around.settings);
+        if let Some(number) = number {
+            self.watch(number, around.counted);
         }
-        self.train(around.settings);
-        self.fit(around.settings);
+        if self.may_learn(time, number, around) {
+            // As long as models do not know yet what was accepted, numbers are not what they will be.
+            let settles = self.accepted.is_some_and(|at| self.gate.out() < at + SETTLE_FRAMES);
+            if let Some(number) = number.filter(|_| !settles) {
+                self.usual.learn(number);
+                self.gate.learn(number);
+            }
+            self.learner.learn(&self.assembly, around.settings);
+        }
+        let made = self.learner.work(time, &self.assembly, self.model.as_ref(), around.settings);
+        if let Some(model) = made {
+            self.model = Some(model);
+            around.counted.models += 1;
+        }
         self.assembly.close();
     }
 
@@ -234,6 +227,7 @@ impl Vector {
             voice.energy += RATE * (energy - voice.energy);
             let own = (voice.energy + least).ln();
             voice.surprise = voice.usual.surprise(own);
+            voice.deviation = voice.usual.deviation(own);
             voice.usual.learn(own);
             number += voice.detector.weight() * own;
             weight += voice.detector.weight();
@@ -249,7 +243,7 @@ impl Vector {
         if told.accepted {
             self.episode.accept();
         }
-        let warm = self.learned >= WARM_UP && self.usual.is_warm();
+        let warm = self.learner.learned() >= WARM_UP && self.usual.is_warm();
         let news = if warm { told.surprise } else { 0.0 };
         let phase = self.episode.observe(time, news, self.assembly.interval(), around.episodes);
         around.findings.vectors += 1;
@@ -280,7 +274,8 @@ impl Vector {
         // Paths say which metrics were cut, Shapley values how much each matters; they take their time, so only anomalies have them.
         let alone = self.voices.iter().all(|voice| voice.detector == Detector::Forest);
         let shapley = self.model.as_ref().filter(|_| alone && phase != Phase::End);
-        let shapley = shapley.and_then(|model| model.shapley(&self.z, &self.sample, self.learned as u64));
+        let shapley = shapley
+            .and_then(|model| model.shapley(&self.z, self.learner.sample(), self.learner.learned() as u64));
         let parts: Option<Vec<f32>> =
             shapley.map(|values| values.into_iter().map(|value| value.max(0.0) as f32).collect());
         let judged = Judged { parts: parts.as_deref().unwrap_or(judged.parts), ..*judged };
@@ -288,80 +283,42 @@ impl Vector {
     }
 
     /// Whether the frame is one to learn from.
-    fn may_learn(&mut self, time: Timestamp, number: Option<f64>, settings: &Settings) -> bool {
+    fn may_learn(&mut self, time: Timestamp, number: Option<f64>, around: &mut Around<'_>) -> bool {
         if !number.is_some_and(|number| self.gate.is_shut(number)) {
-            (self.shut_since, self.accepted) = (Timestamp::default(), false);
+            (self.shut_since, self.accepted) = (Timestamp::default(), None);
             return true;
         }
         if self.shut_since.is_unknown() {
             self.shut_since = time;
         }
         let out = self.gate.out();
-        if out < ADAPT_FRAMES || time.since(self.shut_since) < settings.adapt_after {
+        if out < ADAPT_FRAMES || time.since(self.shut_since) < around.settings.adapt_after {
             return false;
         }
-        if !std::mem::replace(&mut self.accepted, true) {
+        if self.accepted.is_none() {
+            self.accepted = Some(out);
+            around.counted.drifts += 1;
             self.accept(out as f64);
         }
         true
     }
 
+    /// If models have ceased to hold for good, new ones are made, and what was seen since counts for more.
+    fn watch(&mut self, number: f64, counted: &mut Counted) {
+        let voices = self.voices.iter().map(|voice| voice.deviation);
+        let together = self.usual.deviation(number);
+        let Some(frames) = self.hold.observe(together, voices, self.assembly.interval()) else { return };
+        // A departure that nothing is learned from may be a long fault: that it lasts is not enough, see `may_learn`.
+        if self.gate.out() == 0 {
+            counted.drifts += 1;
+            self.learner.learn_anew(frames);
+        }
+    }
+
     /// What was out of the ordinary for so many frames is usual now: the past counts no more than that.
     fn accept(&mut self, frames: f64) {
-        self.moments.forget_down_to(frames);
-        self.sample.forget_down_to(frames as u64);
         self.usual.forget_down_to(frames);
         self.gate.forget_down_to(frames);
-        self.learned = self.learned.min(frames);
-        self.due = self.learned + SOONEST;
-    }
-
-    fn learn(&mut self, number: Option<f64>, settings: &Settings) {
-        if let Some(number) = number {
-            self.usual.learn(number);
-            self.gate.learn(number);
-        }
-        let metrics = self.assembly.metrics();
-        let interval = self.assembly.interval().max(0.001);
-        let memory = MEMORY_FRAMES.max(MEMORY_SECONDS / interval).min(1e6);
-        self.moments.learn(
-            |at| metrics[at].is_known().then_some(metrics[at].last),
-            |at| metrics[at].floor(metrics[at].last),
-            memory,
-        );
-        if settings.detectors.iter().any(|detector| detector.needs_frames()) {
-            self.sample.learn(|at| metrics[at].last);
-        }
-        self.learned += 1.0;
-    }
-
-    /// One step of what is trained in steps: after each frame at first, seldom later.
-    fn train(&mut self, settings: &Settings) {
-        let Some(model) = &self.model else { return };
-        let steps = self.training.steps();
-        let due = steps < FIRST_STEPS || self.since_fit.is_multiple_of(STEP_EVERY);
-        if due && settings.detectors.contains(&Detector::Vae) {
-            let (sample, standard) = (&self.sample, model.standard());
-            self.training.step(sample.len(), |at| sample.row(at, |at, value| standard.of(at, value)));
-        }
-    }
-
-    /// Makes the model anew if it is time, or if it is not about the metrics that there are.
-    fn fit(&mut self, settings: &Settings) {
-        self.since_fit = self.since_fit.saturating_add(1);
-        let (moments, metrics) = (&self.moments, self.assembly.metrics());
-        let other = || self.model.as_ref().is_some_and(|model| !model.is_about(moments, metrics));
-        let is_time = self.learned >= self.due;
-        let enough = self.assembly.came() >= settings.min_metrics;
-        if !enough || !(is_time || f64::from(self.since_fit) > SOONEST && other()) {
-            return;
-        }
-        let seed = self.learned as u64;
-        let past = Past { moments, sample: &self.sample, training: &self.training };
-        self.model = Some(Model::fit(&past, metrics, &settings.detectors, seed));
-        self.since_fit = 0;
-        if is_time {
-            self.due = self.learned + (MORE * self.learned).clamp(SOONEST, LATEST);
-        }
+        self.learner.learn_anew(frames);
     }
 }
