@@ -49,13 +49,7 @@ struct Counters {
     evicted: Counter,
     late: Counter,
     series: Gauge,
-    vectors: Gauge,
-    vector_frames: Counter,
-    vector_late: Counter,
-    vector_crowded: Counter,
-    vector_models: Counter,
-    vector_drifts: Counter,
-    vectors_before: vectors::Counted,
+    vectors: VectorCounters,
     log_templates: Gauge,
     log_evicted: Counter,
     log_evicted_before: u64,
@@ -168,32 +162,7 @@ impl Counters {
                 "Series that are watched.",
                 labels,
             ),
-            vectors: context.telemetry.gauge(
-                "otelcol_processor_detect_vectors",
-                "Resources whose metrics are watched together.",
-                labels,
-            ),
-            vector_frames: counter(
-                "otelcol_processor_detect_vector_frames",
-                "Times at which a resource's metrics were judged together.",
-            ),
-            vector_late: counter(
-                "otelcol_processor_detect_vector_late_points",
-                "Points that came after their resource's metrics of that time were judged.",
-            ),
-            vector_crowded: counter(
-                "otelcol_processor_detect_vector_crowded_points",
-                "Points of metrics that were too many to be judged together with their resource's others.",
-            ),
-            vector_models: counter(
-                "otelcol_processor_detect_vector_models",
-                "Models of a resource's metrics that were made.",
-            ),
-            vector_drifts: counter(
-                "otelcol_processor_detect_vector_drifts",
-                "Models of a resource's metrics that were begun anew because they had ceased to hold.",
-            ),
-            vectors_before: vectors::Counted::default(),
+            vectors: VectorCounters::new(context, labels),
             log_templates: context.telemetry.gauge(
                 "otelcol_processor_detect_log_templates",
                 "Log templates that are watched.",
@@ -225,13 +194,62 @@ impl Counters {
         self.log_evicted_before = log_evicted;
         self.log_templates.set(watcher.log_templates() as f64);
         self.series.set(watcher.series() as f64);
-        self.vectors.set(watcher.vectors().len() as f64);
-        self.vector_frames.add(findings.vectors);
-        let counted = watcher.vectors().counted();
-        self.vector_late.add(counted.late.saturating_sub(self.vectors_before.late));
-        self.vector_crowded.add(counted.crowded.saturating_sub(self.vectors_before.crowded));
-        self.vector_models.add(counted.models.saturating_sub(self.vectors_before.models));
-        self.vector_drifts.add(counted.drifts.saturating_sub(self.vectors_before.drifts));
-        self.vectors_before = counted;
+        self.vectors.note(findings, watcher.vectors());
+    }
+}
+
+/// What is counted about metrics that are watched together.
+struct VectorCounters {
+    vectors: Gauge,
+    frames: Counter,
+    late: Counter,
+    crowded: Counter,
+    models: Counter,
+    drifts: Counter,
+    before: vectors::Counted,
+}
+
+impl VectorCounters {
+    fn new(context: &Context, labels: &[(&str, &str)]) -> Self {
+        let counter = |name: &str, help: &str| context.telemetry.counter(name, help, labels);
+        Self {
+            vectors: context.telemetry.gauge(
+                "otelcol_processor_detect_vectors",
+                "Resources whose metrics are watched together.",
+                labels,
+            ),
+            frames: counter(
+                "otelcol_processor_detect_vector_frames",
+                "Times at which a resource's metrics were judged together.",
+            ),
+            late: counter(
+                "otelcol_processor_detect_vector_late_points",
+                "Points that came after their resource's metrics of that time were judged.",
+            ),
+            crowded: counter(
+                "otelcol_processor_detect_vector_crowded_points",
+                "Points of metrics that were too many to be judged together with their resource's others.",
+            ),
+            models: counter(
+                "otelcol_processor_detect_vector_models",
+                "Models of a resource's metrics that were made.",
+            ),
+            drifts: counter(
+                "otelcol_processor_detect_vector_drifts",
+                "Models of a resource's metrics that were begun anew because they had ceased to hold.",
+            ),
+            before: vectors::Counted::default(),
+        }
+    }
+
+    fn note(&mut self, findings: &Findings, vectors: &vectors::Vectors) {
+        self.vectors.set(vectors.len() as f64);
+        self.frames.add(findings.vectors);
+        let counted = vectors.counted();
+        self.late.add(counted.late.saturating_sub(self.before.late));
+        self.crowded.add(counted.crowded.saturating_sub(self.before.crowded));
+        self.models.add(counted.models.saturating_sub(self.before.models));
+        self.drifts.add(counted.drifts.saturating_sub(self.before.drifts));
+        self.before = counted;
     }
 }
