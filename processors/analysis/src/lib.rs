@@ -9,6 +9,7 @@
 //! - [`drift`]: whether what was learned still holds;
 //! - [`graph`]: who calls whom;
 //! - [`logs`]: what log lines say;
+//! - [`event_time`]: how far the data's own time has come;
 //! - [`identity`] and [`table`]: how a series is recognised again, and how many are kept;
 //! - [`snapshot`]: what was learned, kept over a restart.
 
@@ -16,6 +17,7 @@ pub mod calibrate;
 pub mod correlate;
 pub mod detect;
 pub mod drift;
+pub mod event_time;
 pub mod graph;
 pub mod identity;
 pub mod logs;

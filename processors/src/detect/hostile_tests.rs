@@ -3,7 +3,7 @@
 use pdata::proto::metrics::{Gauge, Metric, MetricsData, NumberDataPoint, ResourceMetrics, ScopeMetrics};
 use pdata::proto::metrics::{metric::Data, number_data_point::Value as Number};
 
-use super::tests::{detect, resource, run, scores, wobble};
+use super::tests::{anomalies, detect, resource, run, scores, wobble};
 use super::*;
 
 const START: u64 = 1_700_000_000;
@@ -81,4 +81,26 @@ fn points_that_come_twice_late_from_the_future_or_as_no_number_change_no_score()
         (second == 150).then(|| points("clock", std::iter::once(point)))
     };
     assert_eq!(scores_beside(ahead, &config).0, alone);
+}
+
+#[test]
+fn a_point_from_the_future_ends_no_episode_of_others() {
+    let mut detect = detect(&Config::default());
+    let mut phases = Vec::new();
+    let mut note = |batches: Vec<Batch>| {
+        let others = anomalies(batches).into_iter().filter(|anomaly| anomaly.service == "cart");
+        phases.extend(others.map(|anomaly| anomaly.phase));
+    };
+    for second in 0..420 {
+        let value = if second < 280 { wobble(second) } else { 500.0 };
+        let queue = |second: u64, value| std::iter::once(("queue".to_owned(), second as i64, value));
+        note(run(&mut detect, points("cart", queue(second, value))));
+        if [200, 300, 350].contains(&second) {
+            note(run(&mut detect, points("clock", queue(second + 1_000_000, 3.0))));
+        }
+        let mut output = Output::default();
+        detect.tick(Timestamp::from_secs(START + second), &mut output);
+        note(output.take().into_iter().map(|delivery| delivery.batch).collect());
+    }
+    assert_eq!(phases, [Some(pdata::event::Phase::Begin)], "the fault goes on");
 }

@@ -134,7 +134,7 @@ fn events(batches: Vec<Batch>) -> Vec<Event> {
     events.flatten().collect()
 }
 
-fn anomalies(batches: Vec<Batch>) -> Vec<Anomaly> {
+pub(super) fn anomalies(batches: Vec<Batch>) -> Vec<Anomaly> {
     let anomaly = |event| if let Event::Anomaly(anomaly) = event { Some(anomaly) } else { None };
     events(batches).into_iter().filter_map(anomaly).collect()
 }

@@ -20,6 +20,7 @@ use crate::detect::spans::{key, peer};
 use crate::detect::watcher::SeriesTable;
 use crate::detect::windows::{Closed, Windows};
 use crate::detect::{Direction, Findings, Nature, Settings, Unit};
+use crate::event_time::EventTime;
 use crate::graph::ServiceGraph;
 use crate::identity::Identity;
 use crate::table::Table;
@@ -37,7 +38,7 @@ pub struct Calls {
     servers: Table<Server>,
     /// Client spans in order of arrival, to find those that nobody answered.
     unanswered: VecDeque<(Timestamp, u64)>,
-    newest: Timestamp,
+    time: EventTime,
     /// Which service answers under a peer's name or address.
     aliases: BTreeMap<Box<str>, Arc<str>>,
     gaps: Gaps,
@@ -79,7 +80,7 @@ impl Calls {
             clients: Table::new(WAITING),
             servers: Table::new(WAITING),
             unanswered: VecDeque::new(),
-            newest: Timestamp::default(),
+            time: EventTime::default(),
             aliases: BTreeMap::new(),
             gaps: Gaps::default(),
             series: SeriesTable::new(MOST_EDGES, settings),
@@ -92,7 +93,10 @@ impl Calls {
             let service: Arc<str> = Arc::from(resource_name(group.resource()));
             graph.reports(&service);
             for span in group.scopes().flat_map(|scope| scope.spans()) {
-                self.newest = self.newest.max(span.end());
+                if !self.time.observe(span.end()) {
+                    // It would end the windows of all others.
+                    continue;
+                }
                 match span.kind() {
                     SpanKind::Client | SpanKind::Producer => self.client(&service, &span, graph),
                     SpanKind::Server | SpanKind::Consumer => self.server(&service, &span, graph),
@@ -107,13 +111,14 @@ impl Calls {
 
     /// Lets time pass.
     pub fn tick(&mut self, now: Timestamp, findings: &mut Findings) {
+        self.time.tick(now);
         let closed = self.gaps.windows.tick(now);
         self.observe(closed, findings);
     }
 
-    /// The newest span's end.
+    /// The newest span's end that is to be believed.
     pub const fn newest(&self) -> Timestamp {
-        self.newest
+        self.time.newest()
     }
 
     /// The service that answers under `peer`, as far as that is known.
@@ -188,7 +193,7 @@ impl Calls {
     /// Client spans that nobody answered for long have called somebody who sends no telemetry.
     fn give_up(&mut self, graph: &mut ServiceGraph) {
         while let Some((end, id)) = self.unanswered.front().copied() {
-            if self.newest.since(end) < PATIENCE && self.unanswered.len() < WAITING {
+            if self.newest().since(end) < PATIENCE && self.unanswered.len() < WAITING {
                 break;
             }
             self.unanswered.pop_front();

@@ -383,3 +383,22 @@ fn logs_speak_for_a_fault_if_they_are_about_errors() {
     assert_eq!(aspect(LogKind::Silence, 17, None), Aspect::LogWarnings);
     assert_eq!(aspect(LogKind::VolumeSurge, 17, None), Aspect::Traffic);
 }
+
+#[test]
+fn an_anomaly_and_spans_from_the_future_do_not_resolve_what_is_open() {
+    let slow = [
+        (300, 900, "cart", "server.duration:p95", 40.0),
+        (300, 900, "frontend", "server.duration:p95", 30.0),
+    ];
+    let undisturbed = play(&mut correlator(), &slow);
+    let mut correlator = correlator();
+    correlator.events(&[anomaly(10_000_000, "clock", "queue", 20.0, Phase::Begin)]);
+    correlator.traces(&calls(&SHOP, 10_000_000, &|_, _| 1));
+    let disturbed = play(&mut correlator, &slow);
+    let states = |incidents: &[Incident]| -> Vec<_> {
+        let others = incidents.iter().filter(|one| one.services.iter().any(|service| service == "cart"));
+        others.map(|one| (one.state, one.updated)).collect()
+    };
+    assert_eq!(opened(&undisturbed).len(), 1);
+    assert_eq!(states(&disturbed), states(&undisturbed));
+}

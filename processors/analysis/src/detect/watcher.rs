@@ -13,6 +13,7 @@ use super::series::{Scored, Series, Settings};
 use super::spans::SpanWindows;
 use super::templates;
 use super::vectors::{self, SavedVectors, Vectors};
+use crate::event_time::EventTime;
 use crate::identity::Identity;
 use crate::logs::anomaly::{self, LogWatch};
 use crate::snapshot::{self, SnapshotError};
@@ -33,7 +34,7 @@ pub struct Resource<'a> {
 pub struct SeriesTable {
     table: Table<Named>,
     settings: Settings,
-    newest: Timestamp,
+    time: EventTime,
     /// Where the search for series that have ended goes on.
     sweep: usize,
 }
@@ -46,7 +47,7 @@ const ENDED_AFTER: std::time::Duration = std::time::Duration::from_secs(900);
 impl SeriesTable {
     /// An empty table.
     pub fn new(capacity: usize, settings: Settings) -> Self {
-        Self { table: Table::new(capacity), settings, newest: Timestamp::default(), sweep: 0 }
+        Self { table: Table::new(capacity), settings, time: EventTime::default(), sweep: 0 }
     }
 
     /// Shows the series `id` its next point. Gives what was thought of it, if it was looked at.
@@ -57,7 +58,7 @@ impl SeriesTable {
         point: Point,
         findings: &mut Findings,
     ) -> Option<Scored> {
-        self.newest = self.newest.max(point.time);
+        self.time.observe(point.time);
         let (named, evicted) = self.table.entry(id, || Named { label: label(), series: Series::default() });
         let scored = findings.observe(named, point, &self.settings);
         if let Some(mut evicted) = evicted {
@@ -71,9 +72,9 @@ impl SeriesTable {
         self.table.get(id).map(|named| &named.label)
     }
 
-    /// The newest time of any point.
+    /// The newest time of any point that is to be believed.
     pub const fn newest(&self) -> Timestamp {
-        self.newest
+        self.time.newest()
     }
 
     /// How many series there are.
@@ -92,14 +93,16 @@ impl SeriesTable {
     }
 
     /// Ends the episodes of series that have ended.
-    pub fn sweep(&mut self, findings: &mut Findings) {
+    pub fn tick(&mut self, now: Timestamp, findings: &mut Findings) {
+        self.time.tick(now);
         if self.table.is_empty() {
             return;
         }
+        let newest = self.newest();
         let from = self.sweep % self.table.len();
         for named in self.table.values_mut().skip(from).take(SWEEP) {
             let last = named.series.last();
-            if named.series.episode().is_open() && self.newest.since(last) > ENDED_AFTER {
+            if named.series.episode().is_open() && newest.since(last) > ENDED_AFTER {
                 findings.end(named);
             }
         }
@@ -148,7 +151,7 @@ const VERSION: u32 = 9;
 #[derive(Serialize)]
 struct Writing<'a> {
     series: &'a Table<Named>,
-    newest: Timestamp,
+    time: EventTime,
     vectors: &'a Vectors,
     memories: &'a Table<Memory>,
     spans: &'a SpanWindows,
@@ -159,7 +162,7 @@ struct Writing<'a> {
 #[derive(Deserialize)]
 struct Reading {
     series: Saved<Named>,
-    newest: Timestamp,
+    time: EventTime,
     vectors: SavedVectors,
     memories: Saved<Memory>,
     spans: super::spans::SavedSpans,
@@ -232,7 +235,7 @@ impl Watcher {
         if let Some(watch) = &mut self.templates {
             templates::tick(now, watch, findings);
         }
-        self.series.sweep(findings);
+        self.series.tick(now, findings);
         self.vectors.sweep(self.series.newest(), &self.series, findings);
     }
 
@@ -283,7 +286,7 @@ impl Watcher {
     pub fn snapshot(&self) -> Result<Vec<u8>, SnapshotError> {
         let state = Writing {
             series: &self.series.table,
-            newest: self.series.newest,
+            time: self.series.time,
             vectors: &self.vectors,
             memories: &self.memories,
             spans: &self.spans,
@@ -300,7 +303,7 @@ impl Watcher {
     pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
         let saved: Reading = snapshot::decode(VERSION, snapshot)?;
         self.series.table = saved.series.into_table(self.limits.series);
-        self.series.newest = saved.newest;
+        self.series.time = saved.time;
         self.vectors = saved.vectors.into_vectors(self.vector_settings.clone(), self.settings);
         self.memories = saved.memories.into_table(self.limits.series);
         self.spans = saved.spans.into_windows(self.limits);
