@@ -1,8 +1,7 @@
-//! What it costs to notice that something has changed, and to turn a score into a p-value: one value each.
+//! What it costs to notice that something has changed: one value each.
 
 use std::hint::black_box;
 
-use analysis::calibrate::Spot;
 use analysis::drift::{Adwin, PageHinkley};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
@@ -31,8 +30,6 @@ fn all(criterion: &mut Criterion) {
     observe(criterion, "adwin", |value| adwin.observe(value));
     let mut test = PageHinkley::new(0.005, 50.0);
     observe(criterion, "page_hinkley", |value| test.observe(value).is_some());
-    let mut spot = Spot::default();
-    observe(criterion, "spot", |value| spot.observe(value) < 1e-3);
 }
 
 criterion_group!(benches, all);

@@ -5,7 +5,6 @@
 //!
 //! - [`detect`]: which series left their usual range, and why we think so;
 //! - [`correlate`]: which departures belong together, and what is at the root of them;
-//! - [`calibrate`]: from scores to p-values, and which of them are worth an alert;
 //! - [`drift`]: whether what was learned still holds;
 //! - [`graph`]: who calls whom;
 //! - [`logs`]: what log lines say;
@@ -13,7 +12,6 @@
 //! - [`identity`] and [`table`]: how a series is recognised again, and how many are kept;
 //! - [`snapshot`]: what was learned, kept over a restart.
 
-pub mod calibrate;
 pub mod correlate;
 pub mod detect;
 pub mod drift;

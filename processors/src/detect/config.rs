@@ -7,6 +7,8 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::rate::Rate;
+
 /// Settings of the `detect` processor. The defaults suit every service; there are no thresholds to write.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -14,6 +16,10 @@ pub struct Config {
     /// How easily something counts as out of the ordinary: 2 reports departures half as large, 0.5 only those twice
     /// as large.
     pub sensitivity: f64,
+    /// How many alerts there may be about one service's metrics and spans, such as `1/day`: of what is out of the ordinary only the rarest is
+    /// reported then. What comes while an alert goes on belongs to it and costs nothing, and what is very rare is always reported. Without it
+    /// everything is reported that a series does not do by itself twice a day.
+    pub alert_budget: Option<Rate>,
     /// Which kinds of telemetry to look at.
     pub signals: Vec<Watched>,
     /// Looks only at metrics whose name matches one of these patterns (`*` stands for anything); all if empty.
@@ -160,6 +166,7 @@ impl Default for Config {
         let limits = Limits::default();
         Self {
             sensitivity: 1.0,
+            alert_budget: None,
             signals: vec![Watched::Traces, Watched::Metrics, Watched::Logs],
             include_metrics: Vec::new(),
             exclude_metrics: Vec::new(),
@@ -187,6 +194,7 @@ impl Config {
             adapt_after: self.adapt_after.get(),
             cooldown: self.cooldown.get(),
             repeat: self.repeat_interval.get(),
+            alert_budget: self.alert_budget.map(Rate::per_day),
             ..default
         }
     }
@@ -263,6 +271,8 @@ impl Validate for Config {
     fn validate(&self) -> Result<(), Invalid> {
         let sensible = (0.1..=10.0).contains(&self.sensitivity);
         Invalid::unless(sensible, "sensitivity", "must be from 0.1 to 10")?;
+        let fits = self.alert_budget.is_none_or(|rate| (0.001..=1000.0).contains(&rate.per_day()));
+        Invalid::unless(fits, "alert_budget", "must be from 0.001 to 1000 a day")?;
         Invalid::unless(!self.signals.is_empty(), "signals", "must name at least one kind of telemetry")?;
         Invalid::unless(self.warm_up >= 8, "warm_up", "must be at least 8 points")?;
         Invalid::unless(self.max_series > 0, "max_series", "must be at least 1")?;

@@ -3,6 +3,7 @@
 mod config;
 #[cfg(test)]
 mod hostile_tests;
+mod rate;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use pdata::{Batch, SignalSet, Timestamp};
 
 use self::config::MetricNames;
 pub use self::config::{Config, LogsConfig, VectorDetector, VectorsConfig, Watched};
+pub use self::rate::Rate;
 
 /// Builds `detect` processors.
 pub const FACTORY: ProcessorFactory = ProcessorFactory {
@@ -44,6 +46,8 @@ struct Detect {
 
 struct Counters {
     anomalies: Counter,
+    withheld: Counter,
+    withheld_before: u64,
     scored: Counter,
     ignored: Counter,
     evicted: Counter,
@@ -144,6 +148,11 @@ impl Counters {
         let counter = |name: &str, help: &str| context.telemetry.counter(name, help, labels);
         Self {
             anomalies: counter("otelcol_processor_detect_anomalies", "Reports about anomalies."),
+            withheld: counter(
+                "otelcol_processor_detect_episodes_withheld",
+                "Departures of series that were not reported: usual for the series, or beyond the budget.",
+            ),
+            withheld_before: 0,
             scored: counter("otelcol_processor_detect_points_scored", "Points that were scored."),
             ignored: counter(
                 "otelcol_processor_detect_points_ignored",
@@ -188,6 +197,9 @@ impl Counters {
         let (evicted, late) = (watcher.evicted(), watcher.late());
         self.evicted.add(evicted.saturating_sub(self.evicted_before));
         self.late.add(late.saturating_sub(self.late_before));
+        let withheld = watcher.withheld();
+        self.withheld.add(withheld.saturating_sub(self.withheld_before));
+        self.withheld_before = withheld;
         (self.evicted_before, self.late_before) = (evicted, late);
         let log_evicted = watcher.log_counts().evicted;
         self.log_evicted.add(log_evicted.saturating_sub(self.log_evicted_before));

@@ -304,3 +304,27 @@ fn without_templates_the_rate_of_errors_is_watched() {
     let names: Vec<&str> = found.iter().map(|anomaly| anomaly.name.as_str()).collect();
     assert_eq!(names, ["log.error:rate"]);
 }
+
+#[test]
+fn what_a_series_does_every_hour_is_reported_at_first_and_counted_later() {
+    let mut detect = detect(&Config::default());
+    let mut begins = Vec::new();
+    for minute in 0..20 * 60 {
+        let value = if minute % 60 < 2 && minute > 60 { 900.0 } else { wobble(minute) };
+        let found = anomalies(run(&mut detect, gauge("cart", "queue", minute * 60, value)));
+        let is_begin = |one: &&Anomaly| one.phase == Some(pdata::event::Phase::Begin);
+        begins.extend(found.iter().filter(is_begin).map(|_| minute));
+    }
+    assert!((1..=6).contains(&begins.len()) && begins.iter().all(|minute| *minute < 8 * 60), "{begins:?}");
+    assert!(detect.counters.withheld.get() >= 12);
+}
+
+#[test]
+fn a_budget_is_written_as_people_say_it() {
+    let parse = |text: &str| serde_json::from_str::<Config>(&format!("{{\"alert_budget\": {text}}}"));
+    let config = parse("\"3/week\"").unwrap();
+    assert!((config.settings().alert_budget.unwrap() - 3.0 / 7.0).abs() < 1e-9);
+    assert!(parse("\"often\"").unwrap_err().to_string().contains("such as `1/day`"));
+    assert!(::config::Validate::validate(&parse("\"0/day\"").unwrap()).is_err());
+    assert_eq!(Config::default().settings().alert_budget, None);
+}

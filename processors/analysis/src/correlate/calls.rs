@@ -83,7 +83,7 @@ impl Calls {
             time: EventTime::default(),
             aliases: BTreeMap::new(),
             gaps: Gaps::default(),
-            series: SeriesTable::new(MOST_EDGES, settings),
+            series: SeriesTable::new(MOST_EDGES, MOST_EDGES, settings),
         }
     }
 

@@ -8,6 +8,8 @@ use pdata::event::{Anomaly, Contribution, Expected, Phase, Score, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::budget::Budget;
+use super::excursions::Excursions;
 use super::point::{Nature, Point, Unit};
 use super::series::{Scored, Series, Settings, score};
 
@@ -45,6 +47,8 @@ pub struct Named {
     pub label: Label,
     /// What was learned.
     pub series: Series,
+    /// How often it left its usual range, if it ever did.
+    pub excursions: Option<Box<Excursions>>,
 }
 
 /// Collects events.
@@ -73,7 +77,14 @@ impl Findings {
     }
 
     /// Shows a series its next point and notes what comes of it. Gives what was thought of it, if it was looked at.
-    pub fn observe(&mut self, named: &mut Named, point: Point, settings: &Settings) -> Option<Scored> {
+    pub fn observe(
+        &mut self,
+        named: &mut Named,
+        point: Point,
+        settings: &Settings,
+        budget: &mut Budget,
+    ) -> Option<Scored> {
+        let was_open = named.series.episode().is_open();
         let Ok(scored) = named.series.observe(point, named.label.nature, settings) else {
             self.ignored += 1;
             return None;
@@ -82,15 +93,15 @@ impl Findings {
         if self.emit_scores && (self.emit_series_scores || !self.in_vector) {
             self.events.push(Event::Score(score_of(&named.label, &point, &scored)));
         }
-        if let Some(phase) = scored.phase {
+        if let Some(phase) = budget.told(named, point.time, &scored, was_open, settings) {
             self.events.push(Event::Anomaly(anomaly(named, &point, &scored, phase, settings)));
         }
         Some(scored)
     }
 
     /// Ends the episode of a series that has ended.
-    pub fn end(&mut self, named: &mut Named) {
-        if named.series.end() {
+    pub fn end(&mut self, named: &mut Named, budget: &mut Budget) {
+        if named.series.end() && budget.ended(named.excursions.as_deref()) {
             let onset = named.series.episode().onset();
             let label = &named.label;
             self.events.push(Event::Anomaly(Anomaly {

@@ -5,8 +5,10 @@
 //! new each point is to its series, which ranks points, and what is usual at this time of the day and week ([`season`]).
 
 pub mod buckets;
+pub mod budget;
 pub mod ensemble;
 pub mod episode;
+pub mod excursions;
 pub mod findings;
 pub mod level;
 pub mod logs;

@@ -30,6 +30,8 @@ pub struct Settings {
     pub cooldown: Duration,
     /// How often an episode that goes on is reported again.
     pub repeat: Duration,
+    /// How many alerts a day one service may cause by its series; without it everything is told that a series does not do by itself.
+    pub alert_budget: Option<f64>,
 }
 
 impl Default for Settings {
@@ -41,6 +43,7 @@ impl Default for Settings {
             adapt_points: 40,
             cooldown: Duration::from_secs(120),
             repeat: Duration::from_secs(300),
+            alert_budget: None,
         }
     }
 }
@@ -170,6 +173,16 @@ impl Series {
     /// each other and say little about what else is usual.
     fn is_warm(&self, settings: &Settings) -> bool {
         self.seen > settings.warm_up && self.last.since(self.first_seen) >= SHORTEST_WARM_UP
+    }
+
+    /// When the first point was seen.
+    pub const fn first_seen(&self) -> Timestamp {
+        self.first_seen
+    }
+
+    /// The usual time between points, in seconds; 0 if there was one only.
+    pub const fn interval(&self) -> f64 {
+        self.interval
     }
 
     /// When the last point was seen.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pdata::{Logs, Metrics, Timestamp, Traces};
 use serde::{Deserialize, Serialize};
 
+use super::budget::{Budget, SavedBudget};
 use super::findings::{Findings, Label, Named};
 use super::logs::LogWindows;
 use super::metrics::{KEYS, Memory};
@@ -33,6 +34,7 @@ pub struct Resource<'a> {
 #[derive(Clone, Debug)]
 pub struct SeriesTable {
     table: Table<Named>,
+    budget: Budget,
     settings: Settings,
     time: EventTime,
     /// Where the search for series that have ended goes on.
@@ -46,8 +48,14 @@ const ENDED_AFTER: std::time::Duration = std::time::Duration::from_secs(900);
 
 impl SeriesTable {
     /// An empty table.
-    pub fn new(capacity: usize, settings: Settings) -> Self {
-        Self { table: Table::new(capacity), settings, time: EventTime::default(), sweep: 0 }
+    pub fn new(capacity: usize, services: usize, settings: Settings) -> Self {
+        Self {
+            table: Table::new(capacity),
+            budget: Budget::new(services),
+            settings,
+            time: EventTime::default(),
+            sweep: 0,
+        }
     }
 
     /// Shows the series `id` its next point. Gives what was thought of it, if it was looked at.
@@ -59,10 +67,19 @@ impl SeriesTable {
         findings: &mut Findings,
     ) -> Option<Scored> {
         self.time.observe(point.time);
-        let (named, evicted) = self.table.entry(id, || Named { label: label(), series: Series::default() });
-        let scored = findings.observe(named, point, &self.settings);
+        let mut is_new = false;
+        let make = || {
+            is_new = true;
+            Named { label: label(), series: Series::default(), excursions: None }
+        };
+        let (named, evicted) = self.table.entry(id, make);
+        if is_new {
+            self.budget.joins(&named.label.service);
+        }
+        let scored = findings.observe(named, point, &self.settings, &mut self.budget);
         if let Some(mut evicted) = evicted {
-            findings.end(&mut evicted);
+            self.budget.leaves(&evicted.label.service);
+            findings.end(&mut evicted, &mut self.budget);
         }
         scored
     }
@@ -103,7 +120,7 @@ impl SeriesTable {
         for named in self.table.values_mut().skip(from).take(SWEEP) {
             let last = named.series.last();
             if named.series.episode().is_open() && newest.since(last) > ENDED_AFTER {
-                findings.end(named);
+                findings.end(named, &mut self.budget);
             }
         }
         self.sweep = if from + SWEEP >= self.table.len() { 0 } else { from + SWEEP };
@@ -151,6 +168,7 @@ const VERSION: u32 = 9;
 #[derive(Serialize)]
 struct Writing<'a> {
     series: &'a Table<Named>,
+    budget: &'a Budget,
     time: EventTime,
     vectors: &'a Vectors,
     memories: &'a Table<Memory>,
@@ -162,6 +180,7 @@ struct Writing<'a> {
 #[derive(Deserialize)]
 struct Reading {
     series: Saved<Named>,
+    budget: SavedBudget,
     time: EventTime,
     vectors: SavedVectors,
     memories: Saved<Memory>,
@@ -182,7 +201,7 @@ impl Watcher {
             readings: Vec::new(),
             limits,
             log_settings: templates,
-            series: SeriesTable::new(limits.series, settings),
+            series: SeriesTable::new(limits.series, limits.services, settings),
             memories: Table::new(limits.series),
             spans: SpanWindows::new(limits),
             logs: LogWindows::new(limits),
@@ -254,6 +273,11 @@ impl Watcher {
         self.series.len()
     }
 
+    /// How many episodes of series ended that nobody was told of.
+    pub const fn withheld(&self) -> u64 {
+        self.series.budget.withheld()
+    }
+
     /// How many series had to make room so far.
     pub const fn evicted(&self) -> u64 {
         self.series.evicted()
@@ -286,6 +310,7 @@ impl Watcher {
     pub fn snapshot(&self) -> Result<Vec<u8>, SnapshotError> {
         let state = Writing {
             series: &self.series.table,
+            budget: &self.series.budget,
             time: self.series.time,
             vectors: &self.vectors,
             memories: &self.memories,
@@ -303,6 +328,7 @@ impl Watcher {
     pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
         let saved: Reading = snapshot::decode(VERSION, snapshot)?;
         self.series.table = saved.series.into_table(self.limits.series);
+        self.series.budget = saved.budget.into_budget(self.limits.services);
         self.series.time = saved.time;
         self.vectors = saved.vectors.into_vectors(self.vector_settings.clone(), self.settings);
         self.memories = saved.memories.into_table(self.limits.series);
