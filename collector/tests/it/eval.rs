@@ -69,7 +69,7 @@ fn a_table_with_a_fault_is_evaluated_in_every_form() {
     assert!(
         text.starts_with("SERVICE  POINTS")
             && text.contains("\ncart ")
-            && text.contains("1,240 points scored in "),
+            && text.contains("1,440 points scored in "),
         "{text}"
     );
     let (_, text, _) = eval(&[&path, "-o", "markdown"]);
